@@ -1,0 +1,4 @@
+"""One module a command.
+
+serve    web, worker and beat until told to stop
+"""

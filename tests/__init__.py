@@ -1,0 +1,1 @@
+"""What the desk promises, checked: one folder a room, `desk` for the building."""

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.db.backends.postgresql.operations import DatabaseOperations
+
+from collections_desk import embedded
+from collections_desk.celery import app
+
+
+def pytest_configure() -> None:
+    """Every test process holds its share of the embedded servers, where they are the ones used."""
+    embedded.ensure_running()
+    # A desk may be running on the same Redis: its worker must not get the tests' tasks, nor its pages their cache.
+    app.conf.broker_url = "memory://"
+    settings.CACHES["default"]["KEY_PREFIX"] = f"desk-test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # slow on purpose otherwise
+    DatabaseOperations.sql_flush = _flush
+
+
+#: What data migrations put there (roles, dispositions) outlives the clean-up, so that no test depends on another's.
+_SEEDED = frozenset(
+    {"agents_disposition", "auth_group", "auth_group_permissions", "auth_permission", "django_content_type"}
+)
+_flush_of_django = DatabaseOperations.sql_flush
+
+
+def _flush(operations: DatabaseOperations, style: Any, tables: Sequence[str], **options: Any) -> list[str]:
+    """The clean-up after a test whose transactions really committed.
+
+    The history refuses TRUNCATE; for one statement the session acts as a replica, for which such triggers sleep.
+    """
+    truncate = _flush_of_django(operations, style, [table for table in tables if table not in _SEEDED], **options)
+    return ["SET LOCAL session_replication_role = replica", *truncate]

@@ -1,0 +1,1 @@
+"""The building: servers, processes, pages for machines."""
