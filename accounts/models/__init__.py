@@ -1,0 +1,44 @@
+"""The rows of the facts, one module a subject.
+
+``customer``  who: customers, contact points, consents, vulnerabilities
+``account``   the thing that is dunned, and its services, with their state machines
+``billing``   facts from billing: bills, payments, adjustments; and the desk's own fees
+``hold``      reasons to stop
+``journal``   balanced postings, and which accounts await settling
+``event``     the append-only history, its outbox and its seals
+``intake``    rejected rows, and the business date
+"""
+
+from __future__ import annotations
+
+from accounts.models.account import Account, AccountStatus, Service, ServiceStatus
+from accounts.models.billing import Adjustment, Bill, Fee, Payment
+from accounts.models.customer import Consent, ContactPoint, Customer, UnreachableAddress, Vulnerability
+from accounts.models.event import AccountEvent, PendingEvent, Seal
+from accounts.models.hold import Hold
+from accounts.models.intake import BusinessDate, RejectedRow
+from accounts.models.journal import JournalEntry, Unsettled
+
+__all__ = [
+    "Account",
+    "AccountEvent",
+    "AccountStatus",
+    "Adjustment",
+    "Bill",
+    "BusinessDate",
+    "Consent",
+    "ContactPoint",
+    "Customer",
+    "Fee",
+    "Hold",
+    "JournalEntry",
+    "Payment",
+    "PendingEvent",
+    "RejectedRow",
+    "Seal",
+    "Service",
+    "ServiceStatus",
+    "UnreachableAddress",
+    "Unsettled",
+    "Vulnerability",
+]

@@ -1,0 +1,3 @@
+"""The facts: money, settling, importing, the history."""
+
+from __future__ import annotations
