@@ -1,0 +1,347 @@
+"""Episodes: how they close, and what closing or a kept agreement undoes.
+
+Opening happens in ``dunning.decide``. Everything here runs in the caller's transaction with the account rows locked, and
+may be repeated: what is undone already is left alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from accounts import events, settling, status
+from accounts.models import Account, Adjustment, Bill, Fee, Service
+from accounts.models.account import AccountStatus, ServiceStatus
+from accounts.money import from_mills
+from accounts.refusals import Refused
+from dunning import kinds, policy, reading, rulebook
+from dunning.models import Case, CaseStep, Notice, Placement, ServiceOrder
+
+ACTOR = "desk:cases"
+
+#: Notices and orders that have not left the house.
+UNSENT = ("pending",)
+
+
+class CannotWriteOff(Refused):
+    """The account is not one that can be written off."""
+
+    code = "conflict"
+
+
+def payers_of(account_ids: Collection[int]) -> list[int]:
+    """The accounts that are dunned for these: themselves, or the parent that a child pays through."""
+    rows = Account.objects.filter(pk__in=account_ids).values_list("pk", "parent_id", "pays_itself")
+    return sorted({parent if parent is not None and not alone else pk for pk, parent, alone in rows})
+
+
+def review(*, account_ids: Collection[int], as_of: date, at: datetime) -> int:
+    """Close the open cases that their policy lets go, and look at the others again on ``as_of``; how many closed."""
+    closing = []
+    with transaction.atomic():
+        keys = payers_of(account_ids)
+        list(Account.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk").values_list("pk"))
+        facts = reading.read(keys, as_of=as_of)
+        rules = rulebook.rules_of({fact.case.version_id for fact in facts.values() if fact.case})
+        look_again = []
+        for fact in facts.values():
+            if fact.case is None:
+                continue
+            if policy.exits(rules[fact.case.version_id], fact.currency, fact.past_due_amount):
+                reason = "paid" if fact.past_due_amount == 0 else "below_exit_amount"
+                closing.append(Closing(fact, rules[fact.case.version_id], reason))
+            else:
+                look_again.append(fact.case.pk)
+        close(closing, as_of=as_of, at=at)
+        Case.objects.filter(pk__in=look_again).exclude(next_on__lte=as_of).update(next_on=as_of)
+    return len(closing)
+
+
+class Closing(NamedTuple):
+    """An open case that ends, the rules it was pinned to, and why."""
+
+    fact: reading.AccountFacts
+    rules: policy.PolicyRules
+    reason: str
+
+
+def close(closings: Sequence[Closing], *, as_of: date, at: datetime) -> None:
+    """Close open cases and undo what can be undone: notices and orders not sent, limits, placements.
+
+    A constant number of statements, however many cases.
+    """
+    by_case = {closing.fact.case.pk: closing for closing in closings if closing.fact.case is not None}
+    if not by_case:
+        return
+    for reason in {closing.reason for closing in by_case.values()}:
+        ending = [pk for pk, closing in by_case.items() if closing.reason == reason]
+        Case.objects.filter(pk__in=ending).update(closed_on=as_of, close_reason=reason, next_on=None)
+    withdraw_unsent(by_case, as_of=as_of, at=at)
+    undone = {pk: closing for pk, closing in by_case.items() if closing.reason != "written_off"}
+    _give_back(undone, as_of=as_of, at=at)
+    accounts = [closing.fact.pk for closing in undone.values()]
+    recall(account_ids=accounts, reason="the case is closed", as_of=as_of, at=at, actor=ACTOR)
+    # What stays open ages no new case: only a bill that falls due later, or is re-opened, does.
+    Bill.objects.filter(account__in=accounts, open_amount__gt=0, due_on__lt=as_of).update(left_at_exit=F("open_amount"))
+    left = Account.objects.filter(pk__in=accounts, status=AccountStatus.COLLECTIONS).values_list("pk", flat=True)
+    moves = [status.Move(pk, AccountStatus.COLLECTIONS, AccountStatus.OVERDUE, "the case exits") for pk in left]
+    status.move_accounts(moves, actor=ACTOR, at=at, on=as_of)
+    events.record_many(
+        [
+            events.EventRow(
+                closing.fact.pk,
+                kinds.CASE_CLOSED,
+                closing.rules.actor,
+                at,
+                as_of,
+                closing.reason,
+                closing.rules.label,
+                {"case": pk, "left": str(from_mills(closing.fact.past_due_amount))},
+                react=True,
+            )
+            for pk, closing in by_case.items()
+        ]
+    )
+
+
+def withdraw_unsent(by_case: Mapping[int, Closing], *, as_of: date, at: datetime) -> None:
+    """Withdraw what has not left the house of cases that end, each with its event."""
+    limits = ServiceOrder.objects.filter(kind=ServiceOrder.Kind.LIMIT)
+    rows = []
+    for unsent, kind in ((Notice.objects.all(), kinds.NOTICE_WITHDRAWN), (limits, kinds.ORDER_WITHDRAWN)):
+        found: list[Any] = list(unsent.select_for_update().filter(case__in=list(by_case), state__in=UNSENT))
+        for row in found:
+            closing = by_case[row.case_id]
+            rows.append(withdrawn(row, kind, f"case closed: {closing.reason}", as_of, at, closing.rules.actor))
+        if found:
+            reason = f"case closed: {by_case[found[0].case_id].reason}"
+            unsent.filter(pk__in=[row.pk for row in found]).update(state="withdrawn", reason=reason, send_at=None)
+    events.record_many(rows)
+
+
+def withdrawn(
+    row: Notice | ServiceOrder, kind: str, reason: str, as_of: date, at: datetime, actor: str
+) -> events.EventRow:
+    """The event of something that was meant to leave and did not."""
+    payload = {"key": row.key, "step": row.step_code}
+    return events.EventRow(row.account_id, kind, actor, at, as_of, reason[:300], payload=payload)
+
+
+def restore_services(*, account_id: int, reason: str, as_of: date, at: datetime) -> None:
+    """Give back what an open case limited, inside the case: its limits may come again, after a fresh warning."""
+    with transaction.atomic():
+        Account.objects.select_for_update(no_key=True).only("pk").get(pk=account_id)
+        case = Case.objects.filter(account_id=account_id, closed_on=None).first()
+        if case is None:
+            return
+        rules = rulebook.rules_of([case.version_id])[case.version_id]
+        unsent = ServiceOrder.objects.filter(case=case, state__in=UNSENT, kind=ServiceOrder.Kind.LIMIT)
+        unsent.update(state="withdrawn", reason=reason, send_at=None)
+        fact = reading.read([account_id], as_of=as_of)[account_id]
+        _give_back({case.pk: Closing(fact, rules, reason)}, as_of=as_of, at=at)
+        undone = CaseStep.objects.filter(case=case, action=policy.LIMIT, done_on__isnull=False, undone_on=None)
+        if undone.update(undone_on=as_of):
+            case.warnings_from = as_of
+            case.save(update_fields=["warnings_from"])
+
+
+def _give_back(by_case: Mapping[int, Closing], *, as_of: date, at: datetime) -> None:
+    """Order the restoring of every service that these cases limited and that is, or may soon be, off."""
+    latest = (
+        ServiceOrder.objects.filter(
+            service__in=ServiceOrder.objects.filter(
+                case__in=list(by_case), kind=ServiceOrder.Kind.LIMIT, state__in=("handing_over", "sent", "confirmed")
+            ).values("service")
+        )
+        .exclude(state="withdrawn")
+        .exclude(service__status=ServiceStatus.DISCONNECTED)
+        .select_related("service")
+        .order_by("service_id", "-pk")
+        .distinct("service_id")
+    )
+    orders = [
+        ServiceOrder(
+            account_id=last.account_id,
+            service_id=last.service_id,
+            case_id=last.case_id,
+            key=f"{last.case_id}.restore.{last.pk}.{last.service_id}",
+            kind=ServiceOrder.Kind.RESTORE,
+            rung=ServiceStatus.ACTIVE,
+            made_on=as_of,
+            reason=by_case[last.case_id].reason,
+            send_at=at,
+        )
+        for last in latest
+        if last.kind == ServiceOrder.Kind.LIMIT and last.case_id in by_case
+    ]
+    if not orders:
+        return
+    ServiceOrder.objects.bulk_create(orders)
+    restored: dict[int, list[ServiceOrder]] = defaultdict(list)
+    for order in orders:
+        restored[order.case_id or 0].append(order)
+    charged = []
+    for case_id, given in restored.items():
+        fact, rules, reason = by_case[case_id]
+        events.record(
+            account_id=fact.pk,
+            kind=kinds.SERVICES_RESTORED,
+            actor=rules.actor,
+            at=at,
+            on=as_of,
+            reason=reason,
+            policy=rules.label,
+            payload={"orders": [order.key for order in given]},
+        )
+        if fee := rules.reconnection_fee.of(fact.currency):
+            charge(fact.pk, Fee.Kind.RECONNECTION, from_mills(fee), key=given[0].key, as_of=as_of)
+            charged.append(fact.pk)
+    if charged:
+        settling.settle(as_of=as_of, at=at, account_ids=charged)
+
+
+def charge(account_id: int, kind: str, amount: Decimal, *, key: str, as_of: date) -> None:
+    """Write one of the desk's own fees, once a key, and leave the account to be settled."""
+    Fee.objects.bulk_create(
+        [Fee(ref=f"desk-fee-{key}"[:64], account_id=account_id, kind=kind, on=as_of, amount=amount)],
+        ignore_conflicts=True,
+    )
+    settling.mark_unsettled([account_id])
+
+
+def recall(*, account_ids: Collection[int], reason: str, as_of: date, at: datetime, actor: str) -> None:
+    """Take accounts back from their agencies, where they are placed."""
+    placements = list(Placement.objects.select_for_update().filter(account__in=account_ids, recalled_on=None))
+    Placement.objects.filter(pk__in=[placement.pk for placement in placements]).update(
+        recalled_on=as_of, recall_reason=reason[:60]
+    )
+    events.record_many(
+        [
+            events.EventRow(
+                placement.account_id, kinds.RECALLED, actor, at, as_of, reason, payload={"placement": placement.ref}
+            )
+            for placement in placements
+        ]
+    )
+    placed = Account.objects.filter(pk__in=account_ids, status=AccountStatus.AGENCY).values_list("pk", flat=True)
+    moves = [status.Move(pk, AccountStatus.AGENCY, AccountStatus.COLLECTIONS, "recalled from the agency") for pk in placed]
+    status.move_accounts(moves, actor=actor, at=at, on=as_of)
+
+
+def write_off(*, account_id: int, actor: str, as_of: date, at: datetime, reason: str, policy_label: str = "") -> Decimal:
+    """Write off everything open on the account, balanced in the journal; how much it was.
+
+    Raises ``CannotWriteOff`` when nothing is open, or the account is not one in dunning.
+    """
+    with transaction.atomic():
+        account = Account.objects.select_for_update(no_key=True).get(pk=account_id)
+        settling.settle(as_of=as_of, at=at, account_ids=[account_id])
+        recall(account_ids=[account_id], reason="write-off", as_of=as_of, at=at, actor=actor)
+        account = Account.objects.get(pk=account_id)
+        bills = list(Bill.objects.filter(account=account, open_amount__gt=0).order_by("due_on", "pk"))
+        if not bills or account.status not in (AccountStatus.OVERDUE, AccountStatus.COLLECTIONS):
+            raise CannotWriteOff("Only an overdue account with something open can be written off.")
+        Adjustment.objects.bulk_create(
+            [
+                Adjustment(
+                    ref=f"desk-write-off-{bill.pk}-{as_of:%Y%m%d}",
+                    account=account,
+                    on=as_of,
+                    amount=-bill.open_amount,
+                    kind=Adjustment.Kind.WRITE_OFF,
+                    bill_ref=bill.ref,
+                    reason=reason[:200],
+                )
+                for bill in bills
+            ]
+        )
+        total = sum((bill.open_amount for bill in bills), Decimal(0))
+        move = status.Move(account_id, account.status, AccountStatus.WRITTEN_OFF, reason)
+        status.move_accounts([move], actor=actor, at=at, on=as_of, policy=policy_label)
+        events.record(
+            account_id=account_id,
+            kind=kinds.WRITTEN_OFF,
+            actor=actor,
+            at=at,
+            on=as_of,
+            reason=reason,
+            policy=policy_label,
+            payload={"amount": str(total), "currency": account.currency, "bills": [bill.ref for bill in bills]},
+        )
+        settling.mark_unsettled([account_id])
+        settling.settle(as_of=as_of, at=at, account_ids=[account_id])
+        facts = reading.read([account_id], as_of=as_of)[account_id]
+        if facts.case:
+            rules = rulebook.rules_of([facts.case.version_id])[facts.case.version_id]
+            close([Closing(facts, rules, "written_off")], as_of=as_of, at=at)
+    return total
+
+
+def fresh_warning(*, account_id: int, as_of: date) -> None:
+    """Warnings given so far justify nothing that hurts any more: a dispute ended against the customer."""
+    Case.objects.filter(account_id=account_id, closed_on=None).update(warnings_from=as_of, next_on=as_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Where an account stands in its policy, for the account page and the account resource."""
+
+    policy_code: str = ""
+    policy_version: int | None = None
+    case_opened_on: date | None = None
+    stage: str | None = None
+    next_step_code: str | None = None
+    next_step_on: date | None = None
+    last_step_on: date | None = None
+    #: Days that count for steps; ``days_past_due`` of the account runs on while a clock stands.
+    counted_days: int | None = None
+    waiting: tuple[tuple[str, str], ...] = ()
+
+
+def outlook(*, account_id: int, as_of: date) -> Outlook:
+    """The policy, the stage and the next step of one account; about a dozen queries."""
+    return outlooks([account_id], as_of=as_of).get(account_id, Outlook())
+
+
+def outlooks(account_ids: Collection[int], *, as_of: date) -> dict[int, Outlook]:
+    """The same for many accounts with the queries of one."""
+    facts = reading.read(sorted(account_ids), as_of=as_of)
+    published = rulebook.published()
+    pinned = rulebook.rules_of({fact.case.version_id for fact in facts.values() if fact.case})
+    return {pk: _outlook(fact, published, pinned, as_of) for pk, fact in facts.items()}
+
+
+def _outlook(fact: reading.AccountFacts, published: Any, pinned: Any, as_of: date) -> Outlook:
+    if fact.case:
+        rules = pinned[fact.case.version_id]
+    elif (rules := policy.choose(published, fact.traits, fact.currency)) is None:
+        return Outlook()
+    case_facts = fact.case_facts(rules, as_of)
+    upcoming = policy.outlook(rules, case_facts) if fact.case or case_facts.bills else None
+    return Outlook(
+        policy_code=rules.code,
+        policy_version=rules.number,
+        case_opened_on=fact.case.opened_on if fact.case else None,
+        stage=(fact.case.stage or None) if fact.case else None,
+        next_step_code=upcoming.code if upcoming else None,
+        next_step_on=upcoming.on if upcoming else None,
+        last_step_on=fact.case.last_step_on if fact.case else None,
+        counted_days=case_facts.age,
+        waiting=tuple((code, done.result) for code, done in fact.done.items() if done.waiting_since),
+    )
+
+
+def lock(account_ids: Collection[int]) -> list[int]:
+    """Lock accounts in order of their keys, inside the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM accounts_account WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [sorted(account_ids)]
+        )
+        return [pk for (pk,) in cursor.fetchall()]

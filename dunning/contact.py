@@ -1,0 +1,54 @@
+"""The contact gate, asked with the facts of one account: for the call button, the API and ``contact_check``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from dunning import gate, holding, reading
+from dunning.models import Notice
+
+
+def check(
+    *,
+    account_id: int,
+    channel: str,
+    at: datetime,
+    as_of: date,
+    calls: Sequence[datetime] = (),
+    conversations: Sequence[datetime] = (),
+    automated: bool = False,
+) -> gate.Decision:
+    """May this account's customer be contacted on ``channel`` at ``at``? Reads only.
+
+    ``calls`` and ``conversations`` are those of the last two weeks; the room above keeps them.
+    """
+    fact = reading.read([account_id], as_of=as_of)[account_id]
+    effect = holding.CALLS if channel == "call" else holding.NOTICES
+    stopping = tuple(
+        hold.reason
+        for hold in fact.holds
+        if hold.covers(as_of) and holding.is_account_wide(hold) and effect in holding.stops(hold.reason, hold.ticked)
+    )
+    zones = (ZoneInfo(fact.timezone),) if fact.timezone else ()
+    kind = reading.NEEDS.get(channel)
+    return gate.decide(
+        gate.ContactFacts(
+            channel=channel,
+            at=at,
+            automated=automated,
+            zones=zones,
+            has_address=kind is None or bool(fact.contact.get(kind)),
+            refused=channel in fact.refused_channels,
+            holds=stopping,
+            calls=tuple(calls),
+            conversations=tuple(conversations),
+        ),
+        gate.rules_for(fact.country),
+    )
+
+
+def last_notice(*, account_id: int) -> Notice | None:
+    """The latest notice that left the house, for the account page."""
+    return Notice.objects.filter(account_id=account_id, sent_at__isnull=False).order_by("-pk").first()

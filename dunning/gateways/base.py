@@ -1,0 +1,96 @@
+"""What is handed over to the outside world, and what comes back.
+
+A hand-over ends in one of three ways, and the difference decides whether it may be repeated:
+
+* an `Outcome`: the far side has answered, and the answer is final for this hand-over;
+* `NotTaken`: the far side certainly does not have it, trying again is safe;
+* `Unclear`: the far side may have it. Trying again is safe only where `knows_keys` says that our key is de-duplicated
+there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal, Protocol, TypeVar
+
+Channel = Literal["sms", "email", "letter", "in_app"]
+Rung = Literal["active", "throttled", "outgoing_barred", "suspended", "disconnected"]
+OutcomeState = Literal["accepted", "delivered", "rejected", "unreachable", "confirmed"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One notice to one customer on one channel, worded and addressed."""
+
+    key: str
+    """Ours, unique and stable: the same notice has the same key however often it is handed over."""
+    channel: str
+    to: str
+    subject: str
+    text: str
+    html: str | None = None
+    language: str
+    attachment: bytes | None = None
+    """A PDF: the letter itself on the channel `letter`, an enclosure on `email`."""
+    ref: str
+    """What a person would quote: printed in lists, never used to de-duplicate."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkOrder:
+    """One request to bring one service to a rung."""
+
+    key: str
+    service_ref: str
+    account_ref: str
+    rung: Rung
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the far side said about one hand-over.
+
+    accepted: it has it and will do its part. delivered: it reached the customer. confirmed: the network has done it.
+    rejected: it will never take this one. unreachable: it took it, and nobody can be reached at that address.
+    """
+
+    state: OutcomeState
+    provider_ref: str | None = None
+    detail: str = ""
+
+
+class NotTaken(Exception):
+    """The far side certainly did not take it: refused connection, 429, 5xx before acceptance, or a configuration it
+    turns away.
+    """
+
+    def __init__(self, detail: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class Unclear(Exception):
+    """Nobody can know whether it was taken: the line went dead after the content had left."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+Handed = TypeVar("Handed", contravariant=True)
+
+
+class Gateway(Protocol[Handed]):
+    """A road out of the house. Not shared between threads; `close` may be called twice."""
+
+    knows_keys: bool
+    """Whether the far side de-duplicates by our key, so that an unclear hand-over may be repeated."""
+
+    def hand_over(self, handed: Handed, /) -> Outcome:
+        """Raises `NotTaken` or `Unclear`, and nothing else for what the far side may do."""
+        ...
+
+    def close(self) -> None: ...

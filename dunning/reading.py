@@ -1,0 +1,299 @@
+"""The facts that decisions rest on, read for a chunk of accounts with a constant number of queries.
+
+The day's run, the last look before something leaves the house and the account page all read here, so none of them can
+see an account differently.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import connection
+from django.db.backends.utils import CursorWrapper
+
+from dunning import workdays
+from dunning.holding import HoldFact
+from dunning.policy import RUNGS, CaseFacts, Done, JudgedBill, PolicyRules, ServiceFact, Traits, WarningFact
+
+#: What each channel needs to reach somebody.
+NEEDS = {"sms": "phone", "call": "phone", "email": "email", "letter": "address"}
+
+
+class CaseRow(NamedTuple):
+    pk: int
+    version_id: int
+    opened_on: date
+    stage: str
+    last_step_on: date | None
+    next_on: date | None
+    warnings_from: date
+
+
+class PastDueBill(NamedTuple):
+    ref: str
+    due_on: date
+    open_amount: int
+    disputed_amount: int
+    left_at_exit: int | None
+
+
+@dataclass(slots=True)
+class AccountFacts:
+    """One account (the payer) as of a day; amounts in thousandths."""
+
+    pk: int
+    ref: str
+    status: str
+    currency: str
+    customer_id: int
+    language: str
+    timezone: str
+    country: str
+    region: str
+    traits: Traits
+    taken_over_stage: str
+    taken_over_warned_on: date | None
+    #: What reaches the customer, by kind of contact point: phone, email, address.
+    contact: dict[str, str] = field(default_factory=dict)
+    refused_channels: set[str] = field(default_factory=set)
+    past_due: list[PastDueBill] = field(default_factory=list)
+    holds: list[HoldFact] = field(default_factory=list)
+    case: CaseRow | None = None
+    done: dict[str, Done] = field(default_factory=dict)
+    warnings: dict[str, WarningFact] = field(default_factory=dict)
+    services: list[ServiceFact] = field(default_factory=list)
+    child_services: list[ServiceFact] = field(default_factory=list)
+
+    @property
+    def past_due_amount(self) -> int:
+        """Past due, contested and covered amounts included: what exit is judged on."""
+        return sum(bill.open_amount for bill in self.past_due)
+
+    def reachable(self) -> frozenset[str]:
+        """Channels on which somebody can be told something; the app always can."""
+        channels = {channel for channel, kind in NEEDS.items() if self.contact.get(kind)}
+        return frozenset((channels | {"in_app"}) - self.refused_channels)
+
+    def judged(self, as_of: date) -> tuple[JudgedBill, ...]:
+        """Past-due bills less what is contested, without those under a promise or plan."""
+        covered = {ref for hold in self.holds if hold.bill_refs and hold.covers(as_of) for ref in hold.bill_refs}
+        return tuple(
+            JudgedBill(
+                bill.ref,
+                bill.due_on,
+                bill.open_amount - bill.disputed_amount,
+                bill.left_at_exit is None or bill.open_amount > bill.left_at_exit,
+            )
+            for bill in self.past_due
+            if bill.open_amount > bill.disputed_amount and bill.ref not in covered
+        )
+
+    def case_facts(self, rules: PolicyRules, as_of: date) -> CaseFacts:
+        """What the pure decision needs, under those rules."""
+        return CaseFacts(
+            as_of=as_of,
+            currency=self.currency,
+            traits=self.traits,
+            bills=self.judged(as_of),
+            holds=tuple(self.holds),
+            services=tuple(self.services + self.child_services if rules.limits_children else self.services),
+            reachable=self.reachable(),
+            done=self.done,
+            last_step_on=self.case.last_step_on if self.case else None,
+            warnings=self.warnings,
+            warnings_from=self.case.warnings_from if self.case else date.min,
+            working_day=workdays.is_working_day(
+                as_of, country=rules.country or self.country, region=rules.region or ""
+            ),
+        )
+
+
+_ACCOUNTS = """
+    SELECT a.id, a.ref, a.status, a.currency, a.customer_id, c.language, c.timezone, c.country, c.region,
+           c.kind, a.product, a.segment, a.opened_on, a.taken_over_stage, a.taken_over_warned_on,
+           c.phone, c.email, c.address
+      FROM accounts_account a JOIN accounts_customer c ON c.id = a.customer_id
+     WHERE a.id = ANY(%s) ORDER BY a.id
+"""
+#: A child without ``pays_itself`` pays through its parent: its bills are judged there.
+_BILLS = """
+    SELECT x.payer, b.ref, b.due_on, (b.open_amount * 1000)::bigint, (b.disputed_amount * 1000)::bigint,
+           (b.left_at_exit * 1000)::bigint
+      FROM (SELECT id, id AS payer FROM accounts_account WHERE id = ANY(%(ids)s)
+            UNION ALL SELECT id, parent_id FROM accounts_account WHERE parent_id = ANY(%(ids)s) AND NOT pays_itself) x
+      JOIN accounts_bill b ON b.account_id = x.id
+     WHERE b.open_amount > 0 AND b.due_on < %(as_of)s
+     ORDER BY x.payer, b.due_on, b.ref
+"""
+_HOLDS = """
+    SELECT account_id, reason, starts_on, least(ends_on, lifted_on - 1), bill_refs, stops, stops_clock
+      FROM accounts_hold WHERE account_id = ANY(%s) AND starts_on <= %s
+       AND (lifted_on IS NULL OR lifted_on > starts_on) AND reason <> 'dispute'
+     ORDER BY account_id, starts_on, id
+"""
+_CASES = """
+    SELECT account_id, id, version_id, opened_on, stage, last_step_on, next_on, warnings_from
+      FROM dunning_case WHERE account_id = ANY(%s) AND closed_on IS NULL
+"""
+_STEPS = """
+    SELECT DISTINCT ON (s.account_id, s.code)
+           s.account_id, s.code, s.repeat, s.result, s.came_on, s.done_on, s.undone_on, s.escalated_on
+      FROM dunning_casestep s WHERE s.case_id = ANY(%s)
+     ORDER BY s.account_id, s.code, s.repeat DESC
+"""
+_WARNINGS = """
+    SELECT account_id, step_code, made_on, state, coalesce(delivered_at, counts_from), pay_by, bill_refs
+      FROM dunning_notice WHERE case_id = ANY(%s) ORDER BY id
+"""
+_SERVICES = """
+    SELECT s.account_id, a.parent_id, s.id, s.status, s.protected
+      FROM accounts_service s JOIN accounts_account a ON a.id = s.account_id
+     WHERE a.id = ANY(%(ids)s) OR (a.parent_id = ANY(%(ids)s) AND NOT a.pays_itself)
+     ORDER BY s.id
+"""
+_CONTACTS = """
+    SELECT customer_id, kind, value FROM accounts_contactpoint
+     WHERE customer_id = ANY(%(customers)s)
+       AND (valid_from IS NULL OR valid_from <= %(as_of)s) AND (valid_to IS NULL OR valid_to >= %(as_of)s)
+     ORDER BY customer_id, preferred DESC, id
+"""
+_CONSENTS = """
+    SELECT DISTINCT ON (customer_id, channel) customer_id, channel, given FROM accounts_consent
+     WHERE customer_id = ANY(%s) AND at < %s ORDER BY customer_id, channel, at DESC
+"""
+
+
+def read(account_ids: Sequence[int], *, as_of: date) -> dict[int, AccountFacts]:
+    """The facts of those accounts, in order of their keys: at most ten queries, whatever their number."""
+    found: dict[int, AccountFacts] = {}
+    columns: dict[int, tuple[str, str, str]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_ACCOUNTS, [list(account_ids)])
+        for row in cursor:
+            (pk, ref, status, currency, customer, language, zone, country, region) = row[:9]
+            kind, product, segment, opened_on, stage, warned_on = row[9:15]
+            tenure = (as_of - opened_on).days if opened_on else 0
+            traits = Traits(kind, product, segment, tenure)
+            found[pk] = AccountFacts(
+                pk, ref, status, currency, customer, language, zone, country, region, traits, stage, warned_on
+            )
+            columns[pk] = row[15:]
+        keys = list(found)
+        cursor.execute(_BILLS, {"ids": keys, "as_of": as_of})
+        for payer, *bill in cursor:
+            found[payer].past_due.append(PastDueBill(*bill))
+        cursor.execute(_HOLDS, [keys, as_of])
+        for pk, reason, starts_on, ends_on, refs, ticked, clock in cursor:
+            found[pk].holds.append(HoldFact(reason, starts_on, ends_on, tuple(refs), tuple(ticked), clock))
+        cursor.execute(_CASES, [keys])
+        for pk, *case in cursor:
+            found[pk].case = CaseRow(*case)
+        cursor.execute(_SERVICES, {"ids": keys})
+        for pk, parent, service, status, protected in cursor:
+            fact = ServiceFact(service, RUNGS.index(status), protected)
+            if pk in found:
+                found[pk].services.append(fact)
+            if parent in found:
+                found[parent].child_services.append(fact)
+        _read_contacts(cursor, found, columns, as_of)
+        if cases := [facts.case.pk for facts in found.values() if facts.case]:
+            _read_history(cursor, found, cases, as_of)
+    return found
+
+
+def _read_history(cursor: CursorWrapper, found: dict[int, AccountFacts], cases: list[int], as_of: date) -> None:
+    cursor.execute(_STEPS, [cases])
+    for pk, code, repeat, result, came_on, done_on, undone_on, escalated_on in cursor:
+        if undone_on is not None:
+            found[pk].done[code] = Done(repeat + 1, False, None, False, "")
+        else:
+            waiting_since = None if done_on else came_on
+            found[pk].done[code] = Done(repeat, done_on is not None, waiting_since, escalated_on is not None, result)
+    cursor.execute(_WARNINGS, [cases])
+    close = end_of(as_of)
+    for pk, code, made_on, state, counts_at, pay_by, refs in cursor:
+        delivered = state in ("sent", "delivered") and counts_at is not None and counts_at <= close
+        fact = WarningFact(
+            made_on,
+            on_its_way=not delivered and state in ("pending", "handing_over", "sent", "doubtful"),
+            delivered_on=local_date(counts_at) if delivered else None,
+            pay_by=pay_by,
+            bill_refs=frozenset(refs),
+        )
+        before = found[pk].warnings.get(code)
+        same_sending = before is not None and before.made_on == made_on
+        found[pk].warnings[code] = _together(before, fact) if before and same_sending else fact
+
+
+def _together(one: WarningFact, other: WarningFact) -> WarningFact:
+    """One sending on several channels: one that reached the customer is enough, the latest date named is the one kept."""
+    if other.delivered_on is None or (one.delivered_on is not None and one.delivered_on <= other.delivered_on):
+        first, second = one, other
+    else:
+        first, second = other, one
+    told = [fact for fact in (one, other) if fact.delivered_on is not None or fact.on_its_way]
+    reached = [fact for fact in told if fact.delivered_on is not None] or told or [first, second]
+    return WarningFact(
+        first.made_on,
+        on_its_way=first.delivered_on is None and bool(told),
+        delivered_on=first.delivered_on,
+        pay_by=max((fact.pay_by for fact in told if fact.pay_by is not None), default=None),
+        bill_refs=frozenset().union(*(fact.bill_refs for fact in reached)),
+    )
+
+
+def _read_contacts(
+    cursor: CursorWrapper, found: dict[int, AccountFacts], columns: dict[int, tuple[str, str, str]], as_of: date
+) -> None:
+    customers = list({facts.customer_id for facts in found.values()})
+    points: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    cursor.execute(_CONTACTS, {"customers": customers, "as_of": as_of})
+    for customer, kind, value in cursor:
+        points[customer].append((kind, value))
+    refused: dict[int, set[str]] = defaultdict(set)
+    cursor.execute(_CONSENTS, [customers, end_of(as_of)])
+    for customer, channel, given in cursor:
+        if not given:
+            refused[customer].add(channel)
+    offered: dict[int, list[tuple[str, str]]] = {}
+    for pk, facts in found.items():
+        own = zip(("phone", "email", "address"), columns[pk], strict=True)
+        offered[pk] = points[facts.customer_id] + [(kind, value) for kind, value in own if value]
+        facts.refused_channels = refused[facts.customer_id]
+    bad = unreachable({entry for entries in offered.values() for entry in entries}, cursor)
+    for pk, entries in offered.items():
+        for kind, value in entries:
+            if (kind, value) not in bad:
+                found[pk].contact.setdefault(kind, value)
+
+
+def unreachable(entries: Collection[tuple[str, str]], cursor: CursorWrapper) -> set[tuple[str, str]]:
+    """Those of the (kind, value) pairs that bounced before."""
+    cursor.execute(
+        "SELECT kind, value FROM accounts_unreachableaddress WHERE (kind, value) IN "
+        "(SELECT * FROM unnest(%s::text[], %s::text[]))",
+        [[kind for kind, _ in entries], [value for _, value in entries]],
+    )
+    return set(cursor.fetchall())
+
+
+def operator_zone() -> ZoneInfo:
+    """The zone whose midnight turns the business date."""
+    return ZoneInfo(settings.DESK_TIME_ZONE)
+
+
+def local_date(at: datetime) -> date:
+    """The operator's date of a moment."""
+    return at.astimezone(operator_zone()).date()
+
+
+def end_of(day: date) -> datetime:
+    """The last moment of a business date."""
+    midnight = datetime.combine(day + timedelta(days=1), time(), tzinfo=operator_zone())
+    return midnight.astimezone(UTC) - timedelta(microseconds=1)

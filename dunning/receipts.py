@@ -1,0 +1,87 @@
+"""What providers and the network tell afterwards: delivered, bounced, confirmed. The same receipt twice changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from django.db import transaction
+
+from accounts import events
+from dunning import cases, deliver, kinds
+from dunning.gateways.receipts import Receipt
+from dunning.models import Notice, ServiceOrder
+
+
+def take(receipts: Sequence[Receipt], *, as_of: date, at: datetime) -> int:
+    """Note the receipts of messages; how many told something new. One for an unknown message is passed over."""
+    news = 0
+    for receipt in receipts:
+        with transaction.atomic():
+            notice = _find(receipt)
+            if notice is not None:
+                news += _note(notice, receipt, as_of=as_of, at=at)
+    return news
+
+
+def _find(receipt: Receipt) -> Notice | None:
+    rows = Notice.objects.select_for_update(of=("self",)).select_related("customer")
+    if receipt.key:
+        return rows.filter(key=receipt.key).first()
+    return rows.filter(provider_ref=receipt.provider_ref).first()
+
+
+def _note(notice: Notice, receipt: Receipt, *, as_of: date, at: datetime) -> bool:
+    if receipt.state == "delivered":
+        if notice.state not in ("sent", "doubtful", "handing_over"):
+            return False
+        notice.state, notice.delivered_at, notice.counts_from = "delivered", receipt.at, receipt.at
+        kind = kinds.NOTICE_DELIVERED
+    else:
+        if notice.state not in ("sent", "delivered", "doubtful", "handing_over"):
+            return False
+        notice.state, notice.counts_from, notice.delivered_at = "bounced", None, None
+        notice.reason = (receipt.detail or receipt.state)[:200]
+        deliver.go_on(notice, notice.reason, at=at)
+        kind = kinds.NOTICE_FAILED
+    notice.save(update_fields=["state", "delivered_at", "counts_from", "reason"])
+    events.record(
+        account_id=notice.account_id,
+        kind=kind,
+        actor="provider",
+        at=at,
+        on=as_of,
+        reason=notice.reason if kind == kinds.NOTICE_FAILED else "",
+        payload={"key": notice.key, "step": notice.step_code, "channel": notice.channel},
+        react=True,
+    )
+    return True
+
+
+def confirm_order(*, key: str, confirmed: bool, detail: str, as_of: date, at: datetime) -> bool:
+    """The network's later word on an order it had accepted; whether it told something new."""
+    with transaction.atomic():
+        found = ServiceOrder.objects.filter(key=key).values_list("account_id", flat=True).first()
+        if found is None:
+            return False
+        cases.lock([found])
+        order = ServiceOrder.objects.select_for_update(of=("self",)).select_related("service").get(key=key)
+        if order.state not in ("sent", "handing_over"):
+            return False
+        order.state = "confirmed" if confirmed else "failed"
+        order.reason = order.reason if confirmed else detail[:200]
+        order.confirmed_at = at if confirmed else None
+        order.save(update_fields=["state", "reason", "confirmed_at"])
+        if confirmed:
+            deliver.settle_service(order, as_of=as_of, at=at)
+        events.record(
+            account_id=order.account_id,
+            kind=kinds.ORDER_CONFIRMED if confirmed else kinds.ORDER_FAILED,
+            actor="network",
+            at=at,
+            on=as_of,
+            reason=detail,
+            payload={"key": order.key, "service": order.service.ref, "rung": order.rung},
+            react=not confirmed,
+        )
+    return True
