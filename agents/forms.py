@@ -1,0 +1,238 @@
+"""What agents and supervisors type, checked for its shape; whether it may be done is for the operations to say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import ValidationError
+
+from accounts.models import Bill, Hold
+from accounts.money import BadAmount, parse_amount
+from agents.models import Disposition, Dispute, Interaction
+
+#: Holds a person places; the others come with a promise, a plan or a dispute.
+HOLDS_BY_HAND = tuple(
+    (reason.value, reason.label)
+    for reason in Hold.Reason
+    if reason not in {Hold.Reason.PROMISE, Hold.Reason.PLAN, Hold.Reason.DISPUTE}
+)
+STOPS = (
+    ("notices", "Notices"),
+    ("calls", "Calls"),
+    ("fees", "Fees"),
+    ("limits", "Service limits"),
+    ("transfers", "Transfer, agency, write-off"),
+)
+DISPUTE_REASONS = (
+    ("amount", "The amount is wrong"),
+    ("not_received", "Service was not received"),
+    ("quality", "Quality was poor"),
+    ("roaming", "Roaming or premium charges"),
+    ("already_paid", "Paid already"),
+    ("not_mine", "Not my contract"),
+    ("cancelled", "Cancelled before"),
+    ("other", "Something else"),
+)
+
+
+class DayInput(forms.DateInput):
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d")
+
+
+class MomentInput(forms.DateTimeInput):
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%dT%H:%M")
+
+
+class AmountField(forms.CharField):
+    """An amount of the account's currency, written with a dot; ``currency`` is set by the form."""
+
+    currency = ""
+    widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+
+    def clean(self, value: Any) -> Decimal | None:
+        text = super().clean(value).replace(" ", "")
+        if not text:
+            return None
+        try:
+            amount = parse_amount(text, self.currency)
+        except BadAmount as refusal:
+            raise ValidationError(f"This is {refusal}." if str(refusal).startswith("not") else f"{refusal}.") from None
+        if amount <= 0:
+            raise ValidationError("Must be more than nothing.")
+        return amount
+
+
+class Talk(forms.Form):
+    """What every form on an account shares: the item it was begun under, and the bills that are ticked."""
+
+    item = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    bills = forms.MultipleChoiceField(required=False, widget=forms.MultipleHiddenInput)
+
+    def __init__(self, *args: Any, currency: str, as_of: date, bills: Sequence[Bill] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.as_of = as_of
+        for field in self.fields.values():
+            if isinstance(field, AmountField):
+                field.currency = currency
+        ticked = self.fields["bills"]
+        assert isinstance(ticked, forms.MultipleChoiceField)
+        ticked.choices = [(bill.ref, bill.ref) for bill in bills]
+
+    def bill_refs(self) -> list[str] | None:
+        """The ticked bills, or none for the operation's own choice."""
+        return self.cleaned_data["bills"] or None
+
+
+class CallForm(Talk):
+    direction = forms.ChoiceField(choices=Interaction.Direction, initial=Interaction.Direction.OUTBOUND)
+    number = forms.CharField(required=False, max_length=40)
+    disposition = forms.ModelChoiceField(
+        queryset=Disposition.objects.none(), error_messages={"required": "Say what the call came to."}
+    )
+    right_party = forms.BooleanField(required=False, label="I spoke with the customer, verified")
+    duration_seconds = forms.IntegerField(required=False, min_value=0, max_value=86_400)
+    started_at = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+    callback_at = forms.DateTimeField(required=False, widget=MomentInput, label="Call back at (customer's time)")
+    amount = AmountField(required=False, label="Promised amount")
+    due_on = forms.DateField(required=False, widget=DayInput, label="Promised for")
+    note = forms.CharField(required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 1}))
+
+    def __init__(self, *args: Any, dispositions: Sequence[Disposition] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.dispositions = dispositions
+        chosen = self.fields["disposition"]
+        assert isinstance(chosen, forms.ModelChoiceField)
+        chosen.queryset = Disposition.objects.filter(active=True)
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        disposition: Disposition | None = given.get("disposition")
+        if disposition is None:
+            return given
+        if disposition.asks == Disposition.Asks.PROMISE:
+            for name, what in (("amount", "how much was promised"), ("due_on", "by when it will be paid")):
+                if given.get(name) is None and name not in self.errors:
+                    self.add_error(name, f"Say {what}.")
+        if disposition.asks == Disposition.Asks.CALLBACK and given.get("callback_at") is None:
+            self.add_error("callback_at", "Say when to call back.")
+        return given
+
+
+class PromiseForm(Talk):
+    amount = AmountField(label="Amount")
+    due_on = forms.DateField(widget=DayInput, label="Paid by")
+    note = forms.CharField(required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class PlanForm(Talk):
+    BY = (("count", "Number of them"), ("amount", "Amount each"))
+    EVERY = (("week", "Week"), ("fortnight", "Fortnight"), ("month", "Month"))
+
+    by = forms.ChoiceField(choices=BY, initial="count")
+    count = forms.IntegerField(required=False, min_value=1, max_value=60, label="How many")
+    amount = AmountField(required=False, label="How much each")
+    first_on = forms.DateField(widget=DayInput, label="First one on")
+    every = forms.ChoiceField(choices=EVERY, initial="month")
+    down_payment = AmountField(required=False, label="Paid at once")
+    note = forms.CharField(required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        wanted = given.get("by") or "count"
+        if given.get(wanted) is None and wanted not in self.errors:
+            self.add_error(wanted, "Say how many." if wanted == "count" else "Say how much each.")
+        return given
+
+    def terms(self) -> dict[str, Any]:
+        """The arguments of a quote: a count or an amount, never both."""
+        given = self.cleaned_data
+        counted = given["by"] == "count"
+        return {
+            "count": given["count"] if counted else None,
+            "amount": None if counted else given["amount"],
+            "first_on": given["first_on"],
+            "every": given["every"],
+            "down_payment": given["down_payment"],
+        }
+
+
+class DisputeForm(Talk):
+    bill = forms.ChoiceField(label="Which bill")
+    amount = AmountField(label="Contested amount")
+    reason = forms.ChoiceField(choices=DISPUTE_REASONS, label="What is wrong")
+    note = forms.CharField(max_length=4000, label="In the customer's words", widget=forms.Textarea(attrs={"rows": 3}))
+
+    def __init__(self, *args: Any, bills: Sequence[Bill] = (), **kwargs: Any) -> None:
+        super().__init__(*args, bills=bills, **kwargs)
+        which = self.fields["bill"]
+        assert isinstance(which, forms.ChoiceField)
+        which.choices = [(bill.ref, bill.ref) for bill in bills]
+
+
+class NoteForm(Talk):
+    text = forms.CharField(max_length=4000, label="Note", widget=forms.Textarea(attrs={"rows": 5}))
+
+
+class HoldForm(Talk):
+    reason = forms.ChoiceField(choices=HOLDS_BY_HAND)
+    starts_on = forms.DateField(widget=DayInput, label="From")
+    ends_on = forms.DateField(required=False, widget=DayInput, label="Last day")
+    stops = forms.MultipleChoiceField(
+        required=False, choices=STOPS, widget=forms.CheckboxSelectMultiple, label="A manual hold stops"
+    )
+    stops_clock = forms.BooleanField(required=False, label="The days of the steps stop too")
+    note = forms.CharField(required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        starts, ends = given.get("starts_on"), given.get("ends_on")
+        if starts and ends and ends < starts:
+            self.add_error("ends_on", "Is before the first day.")
+        if given.get("reason") == Hold.Reason.MANUAL and not given.get("stops"):
+            self.add_error("stops", "Tick what a manual hold stops.")
+        return given
+
+
+class ResolveForm(forms.Form):
+    outcome = forms.ChoiceField(choices=Dispute.Outcome)
+    note = forms.CharField(required=False, max_length=4000)
+
+
+class SignInForm(AuthenticationForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].widget.attrs.update({"autocomplete": "username", "autocapitalize": "none"})
+        self.fields["password"].widget.attrs.update({"autocomplete": "current-password"})
+
+
+class MendForm(forms.Form):
+    """A rejected row, one text field a column, as the file had it."""
+
+    def __init__(self, *args: Any, row: dict[str, Any], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for column, value in row.items():
+            self.fields[column] = forms.CharField(
+                required=False, initial="" if value is None else value, label=column, strip=False
+            )
+
+
+class AuditFilter(forms.Form):
+    kind = forms.CharField(required=False, max_length=60, label="Kind begins with")
+    actor = forms.CharField(required=False, max_length=80, label="Actor begins with")
+    after = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+
+def local_moment(value: datetime, zone: Any) -> datetime:
+    """A moment typed on the customer's clock, as the moment it is."""
+    return value.replace(tzinfo=zone)

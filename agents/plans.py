@@ -1,0 +1,420 @@
+"""Instalment plans: quoted, agreed within somebody's authority, filled by payments, kept or broken.
+
+A plan covers bills whole: its instalments sum to what is open on them. Payments towards those bills since the plan was
+made fill the instalments, first in first out; money that went back empties them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts import events, holds
+from accounts.events import EventRow
+from accounts.models import Account, Bill, Hold
+from accounts.models.fields import DESK_PREFIX
+from accounts.money import total
+from accounts.position import books_of
+from accounts.refusals import Refused
+from agents import covered, instalments, kinds, promises, queue, rights
+from agents.models import Agent, Instalment, Plan, Promise, WorkItem
+
+ACTOR = "desk:plans"
+
+#: Accounts judged in one transaction.
+CHUNK = 1_000
+
+RUNNING = (Plan.Status.ACTIVE, Plan.Status.PENDING_APPROVAL)
+
+
+class CannotAgree(Refused):
+    """No such plan can be agreed; the text tells the agent what to change."""
+
+
+class CannotCancelPlan(Refused):
+    """The plan is over already."""
+
+    code = "conflict"
+
+
+class CannotDecide(Refused):
+    """The plan does not wait for a decision, or not for this person's."""
+
+    code = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A plan as it would be; ``reasons`` say why it would need approval."""
+
+    instalments: list[instalments.Instalment]
+    total: Decimal
+    within_authority: bool
+    reasons: list[str]
+
+
+def quote_for(
+    *,
+    account_id: int,
+    first_on: date,
+    every: str,
+    agent: Agent | None,
+    as_of: date,
+    count: int | None = None,
+    amount: Decimal | None = None,
+    down_payment: Decimal | None = None,
+    bill_refs: Sequence[str] | None = None,
+) -> Quote:
+    """What a plan over the bills named, else all that are open, would look like. Writes nothing.
+
+    Raises ``CannotAgree`` and ``instalments.CannotQuote``.
+    """
+    account = Account.objects.get(pk=account_id)
+    bills = covered.bills_of(account, bill_refs, refusal=CannotAgree)
+    _refuse_twice(account, bills)
+    owed = covered.undisputed(bills)
+    parts = instalments.quote(
+        total=owed,
+        count=count,
+        amount=amount,
+        first_on=first_on,
+        every=every,
+        down_payment=down_payment,
+        currency=account.currency,
+    )
+    _check_dates(parts, as_of=as_of)
+    reasons = beyond_authority(parts, agent=agent, as_of=as_of)
+    return Quote(parts, owed, not reasons, reasons)
+
+
+def beyond_authority(
+    parts: Sequence[instalments.Instalment], *, agent: Agent | None, as_of: date
+) -> list[str]:
+    """Why ``agent`` may not agree that alone; nothing where he may. A customer alone may what an agent may."""
+    if agent is not None and rights.ADMIN in rights.roles(agent):
+        return []
+    if agent is not None and rights.may(agent, rights.Act.APPROVE):
+        most, days = settings.SUPERVISOR_PLAN_MAX_COUNT, settings.SUPERVISOR_PLAN_MAX_DAYS
+    else:
+        most, days = settings.AGENT_PLAN_MAX_COUNT, settings.AGENT_PLAN_MAX_DAYS
+    reasons = []
+    if len(parts) > most:
+        reasons.append(f"{len(parts)} instalments: up to {most} need no approval.")
+    ahead = (parts[-1].due_on - as_of).days
+    if ahead > days:
+        reasons.append(f"The last instalment is {ahead} days ahead: up to {days} need no approval.")
+    return reasons
+
+
+def agree(
+    *,
+    account_id: int,
+    instalments: Sequence[instalments.Instalment],
+    actor: str,
+    agent: Agent | None,
+    as_of: date,
+    at: datetime,
+    bill_refs: Sequence[str] | None = None,
+    note: str = "",
+    ref: str | None = None,
+) -> Plan:
+    """Record a plan over the bills named, else all that are open, and hold their treatment while it is kept.
+
+    Beyond the agent's authority it waits for approval, and holds meanwhile. Raises ``CannotAgree``.
+    """
+    parts = list(instalments)
+    _check_dates(parts, as_of=as_of)
+    with transaction.atomic():
+        account = covered.locked_account(account_id=account_id, as_of=as_of, at=at, actor=actor)
+        for part in parts:
+            covered.checked_amount(part.amount, account, refusal=CannotAgree)
+        bills = covered.bills_of(account, bill_refs, refusal=CannotAgree)
+        _refuse_twice(account, bills)
+        owed, offered = covered.undisputed(bills), total([part.amount for part in parts])
+        if offered != owed:
+            raise CannotAgree(
+                f"The instalments come to {covered.said(offered, account)}, but {covered.said(owed, account)} is open."
+            )
+        reasons = beyond_authority(parts, agent=agent, as_of=as_of)
+        refs = [bill.ref for bill in bills]
+        hold = holds.place(
+            account_id=account_id,
+            reason=Hold.Reason.PLAN,
+            starts_on=as_of,
+            bill_refs=refs,
+            actor=actor,
+            as_of=as_of,
+            at=at,
+        )
+        plan = Plan.objects.create(
+            ref=ref or f"{DESK_PREFIX}{uuid4().hex}",
+            account=account,
+            hold=hold,
+            made_on=as_of,
+            bill_refs=refs,
+            paid_before=covered.paid_on_the_day(account, bills, as_of=as_of),
+            status=Plan.Status.PENDING_APPROVAL if reasons else Plan.Status.ACTIVE,
+            note=note,
+            made_by=actor,
+        )
+        Instalment.objects.bulk_create(
+            Instalment(plan=plan, account=account, position=position, due_on=part.due_on, amount=part.amount)
+            for position, part in enumerate(parts, start=1)
+        )
+        events.record(
+            account_id=account_id,
+            kind=kinds.PLAN_AGREED,
+            actor=actor,
+            at=at,
+            on=as_of,
+            reason=" ".join(reasons),
+            payload={
+                "plan": plan.ref,
+                "status": plan.status,
+                "total": str(owed),
+                "bills": refs,
+                "instalments": [{"due_on": part.due_on, "amount": str(part.amount)} for part in parts],
+            },
+        )
+        if reasons:
+            queue.enqueue(
+                account_ids=[account_id],
+                reason=f"Plan waits for approval. {' '.join(reasons)}",
+                kind=WorkItem.Kind.APPROVAL,
+                as_of=as_of,
+                at=at,
+                actor=actor,
+            )
+    return plan
+
+
+def decide(*, plan_id: int, approve: bool, agent: Agent, as_of: date, at: datetime, reason: str = "") -> Plan:
+    """Approve or decline a plan that waits. Raises ``CannotDecide``.
+
+    Nobody decides on a plan of their own, nor beyond their own authority.
+    """
+    actor = rights.actor(agent)
+    if not rights.may(agent, rights.Act.APPROVE):
+        raise CannotDecide("Supervisors decide on plans.", code="forbidden")
+    with transaction.atomic():
+        plan = _locked(plan_id, as_of=as_of, at=at, actor=actor)
+        if plan.status != Plan.Status.PENDING_APPROVAL:
+            raise CannotDecide(f"This plan does not wait for a decision: it is {plan.get_status_display().lower()}.")
+        if plan.made_by == actor:
+            raise CannotDecide("Somebody else must decide on a plan of yours.", code="forbidden")
+        parts = [
+            instalments.Instalment(each.due_on, each.amount) for each in plan.instalments.order_by("position")
+        ]
+        if approve and beyond_authority(parts, agent=agent, as_of=plan.made_on):
+            raise CannotDecide("This goes beyond what a supervisor may approve.", code="forbidden")
+        plan.decided_by = actor
+        if approve:
+            plan.status = Plan.Status.ACTIVE
+            plan.save(update_fields=["status", "decided_by"])
+        else:
+            plan.save(update_fields=["decided_by"])
+            _end(plan, Plan.Status.CANCELLED, on=as_of, actor=actor, as_of=as_of, at=at)
+        events.record(
+            account_id=plan.account_id,
+            kind=kinds.PLAN_APPROVED if approve else kinds.PLAN_DECLINED,
+            actor=actor,
+            at=at,
+            on=as_of,
+            reason=reason,
+            payload={"plan": plan.ref},
+            react=True,
+        )
+        _close_approval(plan, outcome="approved" if approve else "declined", actor=actor, at=at)
+    return plan
+
+
+def cancel(*, plan_id: int, actor: str, as_of: date, at: datetime, reason: str = "") -> Plan:
+    """End a plan before its time: treatment goes on. Raises ``CannotCancelPlan``."""
+    with transaction.atomic():
+        plan = _locked(plan_id, as_of=as_of, at=at, actor=actor)
+        if plan.status not in RUNNING:
+            raise CannotCancelPlan(f"This plan is {plan.get_status_display().lower()} already.")
+        waited = plan.status == Plan.Status.PENDING_APPROVAL
+        _end(plan, Plan.Status.CANCELLED, on=as_of, actor=actor, as_of=as_of, at=at)
+        events.record(
+            account_id=plan.account_id,
+            kind=kinds.PLAN_CANCELLED,
+            actor=actor,
+            at=at,
+            on=as_of,
+            reason=reason,
+            payload={"plan": plan.ref},
+            react=True,
+        )
+        if waited:
+            _close_approval(plan, outcome="cancelled", actor=actor, at=at)
+    return plan
+
+
+def review(*, as_of: date, at: datetime, account_ids: Collection[int] | None = None) -> int:
+    """Fill the running plans of those accounts, or all, as of a day; how many were found kept or broken.
+
+    A plan that waits for approval is filled but not broken. Run twice, the second finds nothing.
+    """
+    found = 0
+    for chunk in _chunks(account_ids, as_of=as_of):
+        with transaction.atomic():
+            found += _review_chunk(chunk, as_of=as_of, at=at)
+    return found
+
+
+def _chunks(account_ids: Collection[int] | None, *, as_of: date) -> Iterator[list[int]]:
+    running = Plan.objects.filter(status__in=RUNNING, made_on__lte=as_of)
+    if account_ids is not None:
+        running = running.filter(account__in=list(account_ids))
+    keys = list(running.order_by("account_id").values_list("account_id", flat=True).distinct())
+    for start in range(0, len(keys), CHUNK):
+        yield keys[start : start + CHUNK]
+
+
+def _review_chunk(account_ids: list[int], *, as_of: date, at: datetime) -> int:
+    list(Account.objects.select_for_update(no_key=True).filter(pk__in=account_ids).order_by("pk").values_list("pk"))
+    plans = list(
+        Plan.objects.select_related("hold")
+        .prefetch_related("instalments")
+        .filter(account__in=account_ids, status__in=RUNNING, made_on__lte=as_of)
+        .order_by("account_id", "pk")
+    )
+    promises.name_bills(plans)
+    books = books_of(account_ids, as_of=as_of)
+    rows: list[EventRow] = []
+    found = 0
+    for plan in plans:
+        seen = books[plan.account_id]
+        parts = sorted(plan.instalments.all(), key=lambda each: each.position)
+        payments = covered.payments_since(
+            seen, bill_refs=plan.bill_refs, made_on=plan.made_on, paid_before=plan.paid_before
+        )
+        rows += _fill(plan, parts, payments, as_of=as_of, at=at)
+        nothing_left = bool(plan.bill_refs) and seen.open_on(plan.bill_refs) == 0
+        verdict = _verdict(plan, parts, nothing_left=nothing_left, as_of=as_of)
+        if verdict is None:
+            continue
+        found += 1
+        waited = plan.status == Plan.Status.PENDING_APPROVAL
+        status, kind, on, reason = verdict
+        _end(plan, status, on=on, actor=ACTOR, as_of=as_of, at=at)
+        if waited:
+            _close_approval(plan, outcome=status, actor=ACTOR, at=at)
+        rows.append(
+            EventRow(plan.account_id, kind, ACTOR, at, as_of, reason, payload={"plan": plan.ref}, react=True)
+        )
+    events.record_many(rows)
+    return found
+
+
+def _fill(
+    plan: Plan,
+    parts: Sequence[Instalment],
+    payments: Sequence[tuple[date, Decimal]],
+    *,
+    as_of: date,
+    at: datetime,
+) -> list[EventRow]:
+    """Write what is paid into each instalment; the events of those that are complete now and were not before."""
+    kept: list[EventRow] = []
+    changed = []
+    for each, filled in zip(
+        parts, instalments.fill(amounts=[part.amount for part in parts], payments=payments), strict=True
+    ):
+        if (each.paid, each.paid_on) == (filled.paid, filled.paid_on):
+            continue
+        if filled.paid_on and each.paid_on is None:
+            first = each.position == parts[0].position
+            kept.append(
+                EventRow(
+                    account_id=plan.account_id,
+                    kind=kinds.INSTALMENT_KEPT,
+                    actor=ACTOR,
+                    at=at,
+                    on=as_of,
+                    payload={
+                        "plan": plan.ref,
+                        "position": each.position,
+                        "amount": str(each.amount),
+                        "paid_on": filled.paid_on,
+                        "first": first,
+                    },
+                    react=first,
+                )
+            )
+        each.paid, each.paid_on = filled.paid, filled.paid_on
+        changed.append(each)
+    Instalment.objects.bulk_update(changed, ["paid", "paid_on"])
+    return kept
+
+
+def _verdict(
+    plan: Plan, parts: Sequence[Instalment], *, nothing_left: bool, as_of: date
+) -> tuple[str, str, date, str] | None:
+    """Status, event kind, day and reason of a plan that is over; none while it runs."""
+    paid_on = [each.paid_on for each in parts if each.paid_on]
+    if nothing_left or len(paid_on) == len(parts):
+        on = max(paid_on) if len(paid_on) == len(parts) else as_of
+        return Plan.Status.KEPT, kinds.PLAN_KEPT, on, ""
+    if plan.status != Plan.Status.ACTIVE:
+        return None
+    grace = timedelta(days=settings.INSTALMENT_GRACE_DAYS)
+    longest = timedelta(days=settings.PLAN_BREAK_DAYS)
+    unpaid = [each for each in parts if each.paid_on is None and each.due_on + grace < as_of]
+    if len(unpaid) >= 2:
+        return Plan.Status.BROKEN, kinds.PLAN_BROKEN, as_of, f"{len(unpaid)} instalments are unpaid"
+    if unpaid and unpaid[0].due_on + longest < as_of:
+        reason = f"the instalment of {unpaid[0].due_on} is unpaid by more than {settings.PLAN_BREAK_DAYS} days"
+        return Plan.Status.BROKEN, kinds.PLAN_BROKEN, as_of, reason
+    return None
+
+
+def _check_dates(parts: Sequence[instalments.Instalment], *, as_of: date) -> None:
+    if not parts:
+        raise CannotAgree("A plan has at least one instalment.", code="invalid")
+    if len(parts) > instalments.MOST:
+        raise CannotAgree(f"A plan has at most {instalments.MOST} instalments.", code="invalid")
+    days = [part.due_on for part in parts]
+    if days[0] < as_of:
+        raise CannotAgree("The first instalment is due in the past.", code="invalid")
+    if any(later <= earlier for earlier, later in pairwise(days)):
+        raise CannotAgree("Each instalment must be due after the one before it.", code="invalid")
+
+
+def _refuse_twice(account: Account, bills: Sequence[Bill]) -> None:
+    overlapping = covered.overlapping(bills)
+    if Plan.objects.filter(account=account, status__in=RUNNING).filter(overlapping).exists():
+        raise CannotAgree("An instalment plan covers that already: cancel it first.", code="conflict")
+    promise = Promise.objects.filter(account=account, status=Promise.Status.OPEN).filter(overlapping).first()
+    if promise is not None:
+        raise CannotAgree(
+            f"{covered.said(promise.amount, account)} by {promise.due_on} is promised there: cancel that first.",
+            code="conflict",
+        )
+
+
+def _locked(plan_id: int, *, as_of: date, at: datetime, actor: str) -> Plan:
+    account_id = Plan.objects.values_list("account_id", flat=True).get(pk=plan_id)
+    covered.locked_account(account_id=account_id, as_of=as_of, at=at, actor=actor)
+    return Plan.objects.select_related("hold").get(pk=plan_id)
+
+
+def _end(plan: Plan, status: str, *, on: date, actor: str, as_of: date, at: datetime) -> None:
+    plan.status, plan.settled_on = status, on
+    plan.save(update_fields=["status", "settled_on"])
+    if plan.hold is not None and covered.still_holds(plan.hold, as_of=as_of):
+        holds.lift(hold_id=plan.hold.pk, actor=actor, as_of=as_of, at=at, reason=f"plan {status}")
+
+
+def _close_approval(plan: Plan, *, outcome: str, actor: str, at: datetime) -> None:
+    queue.leave(
+        account_ids=[plan.account_id], outcome=outcome, at=at, actor=actor, only=[WorkItem.Kind.APPROVAL]
+    )

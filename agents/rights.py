@@ -1,0 +1,103 @@
+"""Who may do and see what. Roles are groups (migration 0002): agent, supervisor, admin.
+
+A supervisor may do what an agent may, an admin and a superuser everything. The team wall hides from an agent the
+accounts that another team has in its queue; supervisors and admins see them all.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from accounts.models import Account
+from agents.models import WorkItem
+
+AGENT, SUPERVISOR, ADMIN = "agent", "supervisor", "admin"
+ROLES = (AGENT, SUPERVISOR, ADMIN)
+
+
+class Act(StrEnum):
+    """What may be allowed or not; the value is what views and the API name."""
+
+    WORK = "work"  # the queue, the account page, calls, notes, promises, plans, disputes, holds
+    SUPERVISE = "supervise"  # everybody's queue, KPIs, approvals, audit
+    APPROVE = "approve"
+    RESOLVE_DISPUTE = "resolve_dispute"
+    LIFT_HOLD = "lift_hold"
+    OVERRIDE_CONTACT = "override_contact"
+    SEE_KPIS = "see_kpis"
+    SEE_AUDIT = "see_audit"
+    IMPORT_FACTS = "import_facts"
+    EDIT_POLICIES = "edit_policies"
+    MANAGE_PEOPLE = "manage_people"
+    MANAGE_WEBHOOKS = "manage_webhooks"
+
+
+_OF_AGENTS = frozenset({Act.WORK})
+_OF_SUPERVISORS = _OF_AGENTS | {
+    Act.SUPERVISE,
+    Act.APPROVE,
+    Act.RESOLVE_DISPUTE,
+    Act.LIFT_HOLD,
+    Act.OVERRIDE_CONTACT,
+    Act.SEE_KPIS,
+    Act.SEE_AUDIT,
+}
+_ACTS: dict[str, frozenset[Act]] = {AGENT: _OF_AGENTS, SUPERVISOR: _OF_SUPERVISORS, ADMIN: frozenset(Act)}
+
+#: Beside the role: whoever serves the customer may take back a hold that he could have placed himself.
+LIFTED_BY_AGENTS = frozenset({"manual", "payment_in_flight"})
+
+
+def actor(user: Any) -> str:
+    """How events name this person."""
+    return f"agent:{user.username}"
+
+
+def roles(user: Any) -> frozenset[str]:
+    """The roles of a user; none for a visitor or somebody who has left. One query for the life of ``user``."""
+    if not getattr(user, "is_active", False) or not user.is_authenticated:
+        return frozenset()
+    if user.is_superuser:
+        return frozenset(ROLES)
+    known: frozenset[str] | None = user.__dict__.get("_desk_roles")
+    if known is None:
+        known = frozenset(user.groups.filter(name__in=ROLES).values_list("name", flat=True))
+        user.__dict__["_desk_roles"] = known
+    return known
+
+
+def may(user: Any, act: Act | str) -> bool:
+    """Whether one of the user's roles allows ``act``. Raises ``ValueError`` for an act that does not exist."""
+    wanted = Act(act)
+    return any(wanted in _ACTS[role] for role in roles(user))
+
+
+def may_lift(user: Any, reason: str) -> bool:
+    """Whether the user may lift a hold of that reason."""
+    return may(user, Act.LIFT_HOLD) or (reason in LIFTED_BY_AGENTS and may(user, Act.WORK))
+
+
+def sees_all_teams(user: Any) -> bool:
+    """Supervisors and admins stand above the team wall."""
+    return may(user, Act.SUPERVISE)
+
+
+def visible_accounts(user: Any) -> QuerySet[Account]:
+    """Every account the user may see; none at all for somebody without a role."""
+    if sees_all_teams(user):
+        return Account.objects.all()
+    if not may(user, Act.WORK):
+        return Account.objects.none()
+    queued = WorkItem.objects.filter(account=OuterRef("pk"), done_at__isnull=True, team__isnull=False)
+    if user.team_id is None:
+        return Account.objects.filter(~Exists(queued))
+    mine = queued.filter(team_id=user.team_id)
+    return Account.objects.filter(Q(~Exists(queued)) | Q(Exists(mine)))
+
+
+def may_see_account(user: Any, account: Account) -> bool:
+    """Whether the account is on the user's side of the team wall."""
+    return visible_accounts(user).filter(pk=account.pk).exists()

@@ -1,0 +1,1 @@
+"""What the desk's templates say in their own words: ``desk`` (amounts, moments, icons, the score)."""

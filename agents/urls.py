@@ -1,0 +1,37 @@
+"""The addresses of the desk in the browser."""
+
+from __future__ import annotations
+
+from django.contrib.auth.views import LogoutView
+from django.urls import path
+
+from agents.views import account, queue, search, session, supervise
+
+urlpatterns = [
+    path("", session.landing, name="landing"),
+    path("login/", session.sign_in, name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("theme/", session.theme, name="theme"),
+    path("queue/", queue.queue_page, name="queue"),
+    path("queue/next/", queue.next_account, name="next"),
+    path("search/", search.search_page, name="search"),
+    path("accounts/<str:ref>/", account.account_page, name="account"),
+    path("accounts/<str:ref>/timeline/", account.account_timeline, name="account_timeline"),
+    path("accounts/<str:ref>/plan/quote/", account.plan_quote, name="plan_quote"),
+    path("accounts/<str:ref>/keep/", account.keep, name="keep"),
+    path("accounts/<str:ref>/release/", account.release, name="release"),
+    path("accounts/<str:ref>/holds/<str:hold>/lift/", account.lift_hold, name="lift_hold"),
+    path("accounts/<str:ref>/disputes/<str:dispute>/resolve/", account.resolve_dispute, name="resolve_dispute"),
+    path("accounts/<str:ref>/promises/<str:promise>/cancel/", account.cancel_promise, name="cancel_promise"),
+    path("accounts/<str:ref>/plans/<str:plan>/cancel/", account.cancel_plan, name="cancel_plan"),
+    path("accounts/<str:ref>/<slug:act>/", account.account_act, name="account_act"),
+    path("supervise/", supervise.desk, name="supervise"),
+    path("supervise/accounts/<str:ref>/audit/", supervise.audit, name="audit"),
+    path("supervise/rejected/", supervise.rejected, name="rejected"),
+    path("supervise/rejected/again/", supervise.run_again, name="run_again"),
+    path("supervise/rejected/<int:pk>/mend/", supervise.mend, name="mend"),
+    path("supervise/rejected/<int:pk>/set-aside/", supervise.set_aside, name="set_aside"),
+    path("supervise/approvals/", supervise.approvals, name="approvals"),
+    path("supervise/plans/<str:plan>/decide/", supervise.decide_plan, name="decide_plan"),
+    path("supervise/write-offs/<int:pk>/decide/", supervise.decide_write_off, name="decide_write_off"),
+]

@@ -1,0 +1,9 @@
+"""The desk in the browser: thin views, one call into the domain each.
+
+``session``       signing in, where each person lands, light and dark
+``queue``         what comes next, what I hold
+``account_page``  everything one account's page shows
+``account``       what is done on it: calls, promises, plans, disputes, notes, holds
+``search``        by phone, name, e-mail or any number
+``supervise``     figures, audit, rejected rows, approvals
+"""

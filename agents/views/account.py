@@ -1,0 +1,519 @@
+"""What is done on an account's page. Each act has one address: GET shows its form, POST does it.
+
+With htmx only the panel is swapped; without, the whole page comes back with the form open in its place. A form that
+needs mending answers 422, one whose claim was lost 409, both with everything that was typed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts import holds
+from accounts.models import Hold
+from accounts.money import quantize
+from accounts.refusals import Refused
+from agents import calls, disputes, plans, promises, queue, rights
+from agents.forms import CallForm, DisputeForm, HoldForm, NoteForm, PlanForm, PromiseForm, ResolveForm, Talk
+from agents.models import Disposition, WorkItem
+from agents.timeline import SHOWS, timeline
+from agents.views.account_page import ENTRIES, MOST_ENTRIES, Desk, desk_of, numbers_of, open_bills, picture, zone_of
+from agents.views.session import DeskRequest, may
+
+CLAIM_LOST, UNPROCESSABLE = 409, 422
+MOST_DRAFT = 20_000
+
+#: Acts of the page: address, template of the panel, form.
+ACTS: dict[str, tuple[str, type[Talk]]] = {
+    "call": ("agents/_work_call.html", CallForm),
+    "promise": ("agents/_work_promise.html", PromiseForm),
+    "plan": ("agents/_work_plan.html", PlanForm),
+    "dispute": ("agents/_work_dispute.html", DisputeForm),
+    "note": ("agents/_work_note.html", NoteForm),
+    "hold": ("agents/_work_hold.html", HoldForm),
+}
+#: What a call's disposition opens next, when more must be agreed.
+FOLLOWED_BY = {Disposition.Asks.PLAN: "plan", Disposition.Asks.DISPUTE: "dispute", Disposition.Asks.HARDSHIP: "hold"}
+
+Commit = Callable[[Desk, Any], str]
+
+
+@may(rights.Act.WORK)
+@require_GET
+def account_page(request: DeskRequest, ref: str) -> HttpResponse:
+    """The five zones. Opening the page claims the account's item if it is free."""
+    desk = desk_of(request, ref, timezone.now())
+    item = queue.claim(account_id=desk.account.pk, agent=desk.agent, at=desk.at)
+    return page(request, desk, item)
+
+
+@may(rights.Act.WORK)
+@require_GET
+def account_timeline(request: DeskRequest, ref: str) -> HttpResponse:
+    """The timeline alone, narrowed or longer."""
+    desk = desk_of(request, ref, timezone.now())
+    show, most = wanted_timeline(request)
+    shown = timeline(
+        account=desk.account,
+        as_of=desk.as_of,
+        zone=ZoneInfo(settings.DESK_TIME_ZONE),
+        outcomes=dict(Disposition.objects.values_list("code", "label")),
+        show=show,
+        most=most,
+    )
+    if not request.htmx:
+        return redirect(f"/accounts/{ref}/?show={show}&most={most}")
+    context = {"account": desk.account, "currency": desk.account.currency, "timeline": shown, "shows": SHOWS}
+    return render(request, "agents/_timeline.html", context)
+
+
+def wanted_timeline(request: DeskRequest) -> tuple[str, int]:
+    """What the address asks of the timeline; anything else is the default."""
+    show = request.GET.get("show", "all")
+    most = request.GET.get("most", "")
+    return (
+        show if show in dict(SHOWS) else "all",
+        min(max(int(most), ENTRIES), MOST_ENTRIES) if most.isdecimal() and len(most) < 6 else ENTRIES,
+    )
+
+
+def page(
+    request: DeskRequest,
+    desk: Desk,
+    item: WorkItem | None,
+    *,
+    act: str = "",
+    form: Talk | None = None,
+    status: int = 200,
+    **more: Any,
+) -> HttpResponse:
+    """The whole account page, or its inside for htmx; with ``act`` the form of that act is open."""
+    show, most = wanted_timeline(request)
+    context = picture(desk, item=item, show=show, most=most)
+    if act and form is None:
+        form = begin(desk, act, item, context["bills"])
+    context |= {"act": act, "form": form, "panel": ACTS[act][0] if act else "", "drafts": drafts_of(item), **more}
+    if act:
+        context |= extras(desk, act, form, context["bills"])
+    template = "agents/_account.html" if request.htmx and not request.htmx.boosted else "agents/account.html"
+    response = render(request, template, context, status=status)
+    if request.htmx:
+        response["HX-Retarget"], response["HX-Reswap"] = "#account", "outerHTML"
+        response["HX-Push-Url"] = f"/accounts/{desk.account.ref}/"
+    return response
+
+
+def panel(request: DeskRequest, desk: Desk, act: str, form: Talk, *, status: int = 200, **more: Any) -> HttpResponse:
+    """One form alone, for htmx to swap into its place."""
+    bills = open_bills(desk.account)
+    context = {
+        "account": desk.account,
+        "currency": desk.account.currency,
+        "numbers": numbers_of(desk),
+        "dispositions": Disposition.objects.filter(active=True).order_by("position", "code"),
+        "act": act,
+        "form": form,
+        **extras(desk, act, form, bills),
+        **more,
+    }
+    return render(request, ACTS[act][0], context, status=status)
+
+
+def drafts_of(item: WorkItem | None) -> dict[str, dict[str, Any]]:
+    """Half-typed forms of the item, by act."""
+    kept = item.draft if item is not None else {}
+    return {act: typed for act, typed in kept.items() if act in ACTS and isinstance(typed, dict)}
+
+
+def begin(desk: Desk, act: str, item: WorkItem | None, bills: list[Any]) -> Talk:
+    """An empty form with sensible first values, over which what was half typed is laid."""
+    account = desk.account
+    overdue = f"{quantize(account.overdue, account.currency):f}" if account.overdue else ""
+    first: dict[str, Any] = {"item": item.pk if item else None}
+    if act == "call":
+        numbers = numbers_of(desk)
+        first |= {"number": numbers[0] if numbers else "", "started_at": desk.at}
+    elif act == "promise":
+        first |= {"amount": overdue, "due_on": desk.as_of + timedelta(days=7)}
+    elif act == "plan":
+        first |= {"by": "count", "count": 3, "first_on": desk.as_of + timedelta(days=7), "every": "month"}
+    elif act == "dispute":
+        newest = max(bills, key=lambda bill: bill.due_on, default=None)
+        if newest is not None:
+            half = quantize(newest.open_amount / 2, account.currency)
+            first |= {"bill": newest.ref, "amount": f"{half:f}"}
+    elif act == "hold":
+        first |= {"reason": Hold.Reason.HARDSHIP, "starts_on": desk.as_of, "ends_on": desk.as_of + timedelta(days=30)}
+    first |= drafts_of(item).get(act, {})
+    first["item"] = item.pk if item else None
+    return ACTS[act][1](initial=first, currency=account.currency, as_of=desk.as_of, bills=bills)
+
+
+def extras(desk: Desk, act: str, form: Talk | None, bills: list[Any]) -> dict[str, Any]:
+    """What a panel shows beside its fields: the plan's quote."""
+    more: dict[str, Any] = {"bills": bills, "as_of": desk.as_of}
+    if act == "plan" and form is not None:
+        more |= quoted(desk, form if form.is_bound else as_typed(desk, form, bills))
+    return more
+
+
+def as_typed(desk: Desk, form: Talk, bills: list[Any]) -> PlanForm:
+    """The plan form as if its first values had been typed."""
+    typed = {name: "" if form[name].value() is None else form[name].value() for name in form.fields}
+    return PlanForm(typed, currency=desk.account.currency, as_of=desk.as_of, bills=bills)
+
+
+def quoted(desk: Desk, form: Talk) -> dict[str, Any]:
+    """The quote of a plan form, or why there is none."""
+    if not isinstance(form, PlanForm) or not form.is_valid():
+        return {"quote": None, "quote_refusal": ""}
+    try:
+        quote = plans.quote_for(
+            account_id=desk.account.pk, bill_refs=form.bill_refs(), agent=desk.agent, as_of=desk.as_of, **form.terms()
+        )
+    except Refused as refusal:
+        return {"quote": None, "quote_refusal": str(refusal)}
+    return {"quote": quote, "quote_refusal": ""}
+
+
+def act_on(request: DeskRequest, ref: str, act: str, commit: Commit) -> HttpResponse:
+    """Show the form, or check it, keep the claim, and do it once; a refusal is shown, nothing is lost."""
+    desk = desk_of(request, ref, timezone.now())
+    if request.method != "POST":
+        item = queue.claim(account_id=desk.account.pk, agent=desk.agent, at=desk.at)
+        if request.htmx:
+            return panel(request, desk, act, begin(desk, act, item, open_bills(desk.account)))
+        return page(request, desk, item, act=act)
+    form = ACTS[act][1](request.POST, currency=desk.account.currency, as_of=desk.as_of, bills=open_bills(desk.account))
+    if not form.is_valid():
+        return again(request, desk, act, form, UNPROCESSABLE)
+    item_id = form.cleaned_data["item"]
+    try:
+        if item_id is not None:
+            queue.keep(item_id=item_id, agent=desk.agent, at=desk.at)
+        said = commit(desk, form)
+    except queue.CannotKeep as lost:
+        return again(request, desk, act, form, CLAIM_LOST, lost=str(lost))
+    except Refused as refusal:
+        if refusal.code == "conflict":
+            return again(request, desk, act, form, CLAIM_LOST, lost=str(refusal))
+        form.add_error(None, str(refusal))
+        return again(request, desk, act, form, UNPROCESSABLE)
+    messages.success(request, said)
+    return done(request, desk, act, form)
+
+
+def again(request: DeskRequest, desk: Desk, act: str, form: Talk, status: int, **more: Any) -> HttpResponse:
+    """The form once more, with its errors and everything typed."""
+    if request.htmx:
+        return panel(request, desk, act, form, status=status, **more)
+    item = queue.held(account_id=desk.account.pk, agent=desk.agent, at=desk.at)
+    return page(request, desk, item, act=act, form=form, status=status, **more)
+
+
+def done(request: DeskRequest, desk: Desk, act: str, form: Talk) -> HttpResponse:
+    """After an act: the next account, the form the disposition asks for, or this page again."""
+    item = queue.held(account_id=desk.account.pk, agent=desk.agent, at=desk.at)
+    disposition: Disposition | None = form.cleaned_data.get("disposition")
+    follow = FOLLOWED_BY.get(Disposition.Asks(disposition.asks)) if disposition else None
+    if item is not None and act in item.draft:
+        others = {other: typed for other, typed in item.draft.items() if other != act}
+        queue.keep(item_id=item.pk, agent=desk.agent, at=desk.at, draft=others)
+    if follow is None and request.POST.get("then") == "next":
+        outcome = disposition.code if disposition else act
+        not_before = (
+            calls.next_offer(disposition, callback_at=form.cleaned_data["callback_moment"], at=desk.at)
+            if disposition
+            else None
+        )
+        if item is not None:
+            queue.complete(item_id=item.pk, agent=desk.agent, at=desk.at, outcome=outcome, not_before=not_before)
+        return onward(request, desk)
+    fresh = desk_of(request, desk.account.ref, desk.at)
+    if request.htmx:
+        return page(request, fresh, item, act=follow or "")
+    if follow:
+        return redirect("account_act", ref=fresh.account.ref, act=follow)
+    return redirect("account", ref=fresh.account.ref)
+
+
+def onward(request: DeskRequest, desk: Desk) -> HttpResponse:
+    """To the next free account, or to the queue when there is none."""
+    following = queue.claim_next(agent=desk.agent, at=desk.at)
+    address = f"/accounts/{following.account.ref}/" if following else "/queue/"
+    if request.htmx:
+        return HttpResponse(status=204, headers={"HX-Redirect": address})
+    return redirect(address)
+
+
+def log_call(desk: Desk, form: CallForm) -> str:
+    """A call and what it came to; a promise or a callback is recorded with it."""
+    given = form.cleaned_data
+    disposition: Disposition = given["disposition"]
+    callback_at = None
+    if disposition.asks == Disposition.Asks.CALLBACK:
+        callback_at = given["callback_at"].replace(tzinfo=zone_of(desk.customer) or UTC)
+    given["callback_moment"] = callback_at
+    promise: calls.PromiseTerms | None = None
+    if disposition.asks == Disposition.Asks.PROMISE:
+        promise = {"amount": given["amount"], "due_on": given["due_on"], "bill_refs": form.bill_refs()}
+    calls.log(
+        account_id=desk.account.pk,
+        agent=desk.agent,
+        direction=given["direction"],
+        disposition=disposition.code,
+        number=given["number"],
+        right_party=given["right_party"] or disposition.right_party,
+        started_at=given["started_at"] or desk.at,
+        duration_seconds=given["duration_seconds"],
+        note=given["note"],
+        callback_at=callback_at,
+        promise=promise,
+        as_of=desk.as_of,
+        at=desk.at,
+    )
+    return f"Call logged: {disposition.label.lower()}."
+
+
+def make_promise(desk: Desk, form: PromiseForm) -> str:
+    given = form.cleaned_data
+    promises.make(
+        account_id=desk.account.pk,
+        amount=given["amount"],
+        due_on=given["due_on"],
+        bill_refs=form.bill_refs(),
+        note=given["note"],
+        actor=desk.actor,
+        as_of=desk.as_of,
+        at=desk.at,
+    )
+    return f"Promise noted: reminders stop until {given['due_on']:%d %b} and a few days more."
+
+
+def agree_plan(desk: Desk, form: PlanForm) -> str:
+    """Agree what the quote says; over the agent's authority it waits for a supervisor."""
+    quote = plans.quote_for(
+        account_id=desk.account.pk, bill_refs=form.bill_refs(), agent=desk.agent, as_of=desk.as_of, **form.terms()
+    )
+    plans.agree(
+        account_id=desk.account.pk,
+        instalments=quote.instalments,
+        bill_refs=form.bill_refs(),
+        note=form.cleaned_data["note"],
+        actor=desk.actor,
+        agent=desk.agent,
+        as_of=desk.as_of,
+        at=desk.at,
+    )
+    return "Plan agreed." if quote.within_authority else "Plan handed to a supervisor; everything holds meanwhile."
+
+
+def open_dispute(desk: Desk, form: DisputeForm) -> str:
+    given = form.cleaned_data
+    disputes.open_dispute(
+        account_id=desk.account.pk,
+        bill_ref=given["bill"],
+        amount=given["amount"],
+        reason=given["reason"],
+        note=given["note"],
+        actor=desk.actor,
+        as_of=desk.as_of,
+        at=desk.at,
+    )
+    return f"Dispute opened on bill {given['bill']}; that amount is on hold."
+
+
+def add_note(desk: Desk, form: NoteForm) -> str:
+    calls.add_note(
+        account_id=desk.account.pk, text=form.cleaned_data["text"], actor=desk.actor, as_of=desk.as_of, at=desk.at
+    )
+    return "Note added."
+
+
+def place_hold(desk: Desk, form: HoldForm) -> str:
+    given = form.cleaned_data
+    manual = given["reason"] == Hold.Reason.MANUAL
+    hold = holds.place(
+        account_id=desk.account.pk,
+        reason=given["reason"],
+        starts_on=given["starts_on"],
+        ends_on=given["ends_on"],
+        stops=given["stops"] if manual else (),
+        stops_clock=given["stops_clock"] and manual,
+        note=given["note"],
+        actor=desk.actor,
+        as_of=desk.as_of,
+        at=desk.at,
+    )
+    return f"{hold.get_reason_display()} hold placed."
+
+
+COMMITS: dict[str, Commit] = {
+    "call": log_call,
+    "promise": make_promise,
+    "plan": agree_plan,
+    "dispute": open_dispute,
+    "note": add_note,
+    "hold": place_hold,
+}
+
+
+@may(rights.Act.WORK)
+@require_http_methods(["GET", "POST"])
+def account_act(request: DeskRequest, ref: str, act: str) -> HttpResponse:
+    """One of the page's acts: its form, or its doing."""
+    if act not in ACTS:
+        raise Http404("There is no such act.")
+    return act_on(request, ref, act, COMMITS[act])
+
+
+@may(rights.Act.WORK)
+@require_GET
+def plan_quote(request: DeskRequest, ref: str) -> HttpResponse:
+    """The quote of half-typed terms, live; nothing is written."""
+    desk = desk_of(request, ref, timezone.now())
+    bills = open_bills(desk.account)
+    form = PlanForm(request.GET, currency=desk.account.currency, as_of=desk.as_of, bills=bills)
+    context = {"account": desk.account, "currency": desk.account.currency, **quoted(desk, form)}
+    return render(request, "agents/_plan_quote.html", context)
+
+
+@may(rights.Act.WORK)
+@require_POST
+def keep(request: DeskRequest, ref: str) -> HttpResponse:
+    """The page's heartbeat: renews the lease and keeps the form that is being typed."""
+    desk = desk_of(request, ref, timezone.now())
+    item = queue.held(account_id=desk.account.pk, agent=desk.agent, at=desk.at)
+    item_id = request.POST.get("item", "")
+    act = request.POST.get("act", "")
+    draft = None
+    if item is not None and act in ACTS:
+        names = ACTS[act][1].base_fields.keys() - {"item"}
+        typed = {
+            name: request.POST.getlist(name) if name in {"bills", "stops"} else request.POST[name]
+            for name in names
+            if name in request.POST
+        }
+        if len(json.dumps(typed)) <= MOST_DRAFT:
+            draft = {**item.draft, act: typed}
+    try:
+        queue.keep(item_id=int(item_id) if item_id.isdecimal() else 0, agent=desk.agent, at=desk.at, draft=draft)
+    except queue.CannotKeep as lost:
+        return JsonResponse({"lost": str(lost)}, status=CLAIM_LOST)
+    return JsonResponse({"kept": desk.at.isoformat()})
+
+
+@may(rights.Act.WORK)
+@require_POST
+def release(request: DeskRequest, ref: str) -> HttpResponse:
+    """Give the account back to the queue, with what was half typed."""
+    desk = desk_of(request, ref, timezone.now())
+    item = queue.held(account_id=desk.account.pk, agent=desk.agent, at=desk.at)
+    try:
+        if item is not None:
+            queue.release(item_id=item.pk, agent=desk.agent, at=desk.at)
+    except queue.CannotKeep as lost:
+        messages.warning(request, str(lost))
+    else:
+        messages.success(request, f"{desk.account.ref} is back in the queue.")
+    return redirect("queue")
+
+
+@may(rights.Act.WORK)
+@require_POST
+def lift_hold(request: DeskRequest, ref: str, hold: str) -> HttpResponse:
+    """End a hold early, for whoever may."""
+    desk = desk_of(request, ref, timezone.now())
+    found = desk.account.holds.filter(ref=hold).first()
+    if found is None:
+        raise Http404("There is no such hold.")
+    if not rights.may_lift(request.user, found.reason):
+        raise PermissionDenied
+    return told(
+        request,
+        desk,
+        lambda: holds.lift(hold_id=found.pk, actor=desk.actor, as_of=desk.as_of, at=desk.at, reason="lifted by hand"),
+        f"{found.get_reason_display()} hold lifted.",
+    )
+
+
+@may(rights.Act.RESOLVE_DISPUTE)
+@require_POST
+def resolve_dispute(request: DeskRequest, ref: str, dispute: str) -> HttpResponse:
+    """Uphold, reject or withdraw a dispute."""
+    desk = desk_of(request, ref, timezone.now())
+    found = desk.account.disputes.filter(ref=dispute).first()
+    if found is None:
+        raise Http404("There is no such dispute.")
+    form = ResolveForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Choose how the dispute ends.")
+        return redirect("account", ref=ref)
+    outcome = form.cleaned_data["outcome"]
+    return told(
+        request,
+        desk,
+        lambda: disputes.resolve(
+            dispute_id=found.pk,
+            outcome=outcome,
+            note=form.cleaned_data["note"],
+            actor=desk.actor,
+            as_of=desk.as_of,
+            at=desk.at,
+        ),
+        f"Dispute {outcome}.",
+    )
+
+
+@may(rights.Act.WORK)
+@require_POST
+def cancel_promise(request: DeskRequest, ref: str, promise: str) -> HttpResponse:
+    """Take back an open promise."""
+    desk = desk_of(request, ref, timezone.now())
+    found = desk.account.promises.filter(ref=promise).first()
+    if found is None:
+        raise Http404("There is no such promise.")
+    return told(
+        request,
+        desk,
+        lambda: promises.cancel(promise_id=found.pk, actor=desk.actor, as_of=desk.as_of, at=desk.at),
+        "Promise cancelled.",
+    )
+
+
+@may(rights.Act.WORK)
+@require_POST
+def cancel_plan(request: DeskRequest, ref: str, plan: str) -> HttpResponse:
+    """End a plan that is active or waits for approval."""
+    desk = desk_of(request, ref, timezone.now())
+    found = desk.account.plans.filter(ref=plan).first()
+    if found is None:
+        raise Http404("There is no such plan.")
+    return told(
+        request,
+        desk,
+        lambda: plans.cancel(plan_id=found.pk, actor=desk.actor, as_of=desk.as_of, at=desk.at),
+        "Plan cancelled.",
+    )
+
+
+def told(request: DeskRequest, desk: Desk, operation: Callable[[], object], said: str) -> HttpResponse:
+    """Do it, say so, and show the account again; a refusal is said in its own words."""
+    try:
+        operation()
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, said)
+    return redirect("account", ref=desk.account.ref)

@@ -1,0 +1,252 @@
+"""What supervisors watch and decide: the figures, the audit trail, rejected rows, approvals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.module_loading import import_string
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.business_day import business_date
+from accounts.importing import landing
+from accounts.models import AccountEvent, RejectedRow, Seal
+from accounts.refusals import Refused
+from agents import plans, queue, rights, today
+from agents.forms import AuditFilter, MendForm
+from agents.models import Plan, WorkItem
+from agents.timeline import title_of
+from agents.views.session import DeskRequest, may
+from dunning import cases
+
+EVENTS, ROWS, WAITING = 100, 25, 100
+#: The longest of one column that a mended row may carry.
+LONGEST_VALUE = 10_000
+
+
+@may(rights.Act.SUPERVISE)
+@require_safe
+def desk(request: DeskRequest) -> HttpResponse:
+    """The figures of today, one currency at a time."""
+    at = timezone.now()
+    figures = today.desk(as_of=business_date(at=at), at=at)
+    wanted = request.GET.get("currency", "")
+    largest = sorted(figures.money, key=lambda money: -money.overdue_accounts)
+    money = next((row for row in largest if row.currency == wanted), largest[0] if largest else None)
+    currencies = [row.currency for row in figures.money]
+    context: dict[str, Any] = {"figures": figures, "money": money, "currencies": currencies}
+    if money is not None:
+        context |= {
+            "largest_bucket": max((row.amount for row in money.buckets), default=0),
+            "received": sum(row.received for row in money.collected),
+            "charts": {
+                "buckets": {
+                    "labels": [row.bucket for row in money.buckets],
+                    "values": [float(row.amount) for row in money.buckets],
+                },
+                "collected": {
+                    "labels": [f"{row.on.day} {row.on:%b}" for row in money.collected],
+                    "values": [float(row.received - row.in_collections) for row in money.collected],
+                    "in_collections": [float(row.in_collections) for row in money.collected],
+                },
+                "currency": money.currency,
+            },
+            "waiting": {
+                "plans": Plan.objects.filter(status=Plan.Status.PENDING_APPROVAL).count(),
+                "rejected": RejectedRow.objects.filter(resolved_at=None).count(),
+            },
+        }
+    return render(request, "supervise/index.html", context)
+
+
+@may(rights.Act.SEE_AUDIT)
+@require_safe
+def audit(request: DeskRequest, ref: str) -> HttpResponse:
+    """Every event of an account, newest first, with the policy behind it and whether it is sealed."""
+    account = get_object_or_404(rights.visible_accounts(request.user).select_related("customer"), ref=ref)
+    form = AuditFilter(request.GET)
+    wanted = form.cleaned_data if form.is_valid() else {}
+    events = account.events.all()
+    if wanted.get("kind"):
+        events = events.filter(kind__startswith=wanted["kind"])
+    if wanted.get("actor"):
+        events = events.filter(actor__startswith=wanted["actor"])
+    if wanted.get("after"):
+        events = events.filter(pk__lt=wanted["after"])
+    rows = list(events.order_by("-pk")[: EVENTS + 1])
+    shown = rows[:EVENTS]
+    seals = _seals_of(shown)
+    return render(
+        request,
+        "supervise/audit.html",
+        {
+            "account": account,
+            "form": form,
+            "rows": [(event, title_of(event.kind), seals.get(event.pk)) for event in shown],
+            "after": shown[-1].pk if len(rows) > EVENTS else None,
+            "kinds": sorted(set(account.events.values_list("kind", flat=True).distinct()[:100])),
+        },
+    )
+
+
+def _seals_of(events: list[AccountEvent]) -> dict[int, int]:
+    """The seal over each of these events, as far as there is one: one query."""
+    if not events:
+        return {}
+    ids = [event.pk for event in events]
+    seals = Seal.objects.filter(last_event_id__gte=min(ids), first_event_id__lte=max(ids)).only("pk", "event_ids")
+    wanted = set(ids)
+    return {event_id: seal.pk for seal in seals for event_id in wanted.intersection(seal.event_ids)}
+
+
+@may(rights.Act.SUPERVISE)
+@require_safe
+def rejected(request: DeskRequest) -> HttpResponse:
+    """Rows that did not get in, oldest file line first."""
+    waiting = RejectedRow.objects.filter(resolved_at=None).order_by("file", "line", "pk")
+    page = Paginator(waiting, ROWS).get_page(request.GET.get("page"))
+    rows = [(row, MendForm(row=_as_in_file(row), prefix=f"r{row.pk}")) for row in page.object_list]
+    return render(request, "supervise/rejected.html", {"page": page, "rows": rows})
+
+
+@may(rights.Act.SUPERVISE)
+@require_POST
+def mend(request: DeskRequest, pk: int) -> HttpResponse:
+    """Keep what was mended in a rejected row, and run it again."""
+    row = get_object_or_404(RejectedRow, pk=pk, resolved_at=None)
+    form = MendForm(request.POST, row=row.row, prefix=f"r{row.pk}")
+    if not form.is_valid():
+        raise Http404("This row cannot be read.")
+    # A column that was not in the file stays out of it unless somebody filled it.
+    row.row = {
+        column: None if value == "" and row.row[column] is None else value[:LONGEST_VALUE]
+        for column, value in form.cleaned_data.items()
+    }
+    row.save(update_fields=["row"])
+    return _run_again(request)
+
+
+@may(rights.Act.SUPERVISE)
+@require_POST
+def run_again(request: DeskRequest) -> HttpResponse:
+    """Run every waiting row again, for instance after the file it needed has come."""
+    return _run_again(request)
+
+
+@may(rights.Act.SUPERVISE)
+@require_POST
+def set_aside(request: DeskRequest, pk: int) -> HttpResponse:
+    """Take a row off the list without importing it."""
+    at = timezone.now()
+    changed = RejectedRow.objects.filter(pk=pk, resolved_at=None).update(
+        resolved_at=at, resolved_by=rights.actor(request.user)
+    )
+    if changed:
+        messages.success(request, "The row is set aside; it stays in the database with who did so.")
+    return redirect("rejected")
+
+
+def _as_in_file(row: RejectedRow) -> dict[str, Any]:
+    """The row's columns in the order of its file, which the database does not keep."""
+    spec = next((spec for spec in import_string(settings.DESK_BOOK) if spec.file == row.file), None)
+    order = {column.name: place for place, column in enumerate(spec.columns)} if spec else {}
+    return dict(sorted(row.row.items(), key=lambda field: order.get(field[0], len(order))))
+
+
+def _run_again(request: DeskRequest) -> HttpResponse:
+    at = timezone.now()
+    before = RejectedRow.objects.filter(resolved_at=None).count()
+    try:
+        landing.retry_rejected(
+            import_string(settings.DESK_BOOK), on=business_date(at=at), at=at, actor=rights.actor(request.user)
+        )
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return redirect("rejected")
+    left = RejectedRow.objects.filter(resolved_at=None).count()
+    landed = before - left
+    if landed:
+        messages.success(request, f"{landed} row{'' if landed == 1 else 's'} landed; {left} still wait.")
+    else:
+        messages.warning(request, "Nothing landed: the reasons below still hold.")
+    return redirect("rejected")
+
+
+@may(rights.Act.APPROVE)
+@require_safe
+def approvals(request: DeskRequest) -> HttpResponse:
+    """Plans over an agent's authority, write-offs that wait for a second pair of eyes, tasks for a person."""
+    pending = (
+        Plan.objects.filter(status=Plan.Status.PENDING_APPROVAL)
+        .select_related("account__customer")
+        .prefetch_related("instalments")
+        .order_by("made_on", "pk")[:WAITING]
+    )
+    write_offs = (
+        WorkItem.objects.filter(kind=WorkItem.Kind.APPROVAL, done_at=None)
+        .exclude(account__plans__status=Plan.Status.PENDING_APPROVAL)
+        .select_related("account__customer")
+        .order_by("created_at", "pk")[:WAITING]
+    )
+    context = {
+        "plans": [
+            (plan, parts, sum(part.amount for part in parts))
+            for plan in pending
+            for parts in [sorted(plan.instalments.all(), key=lambda part: part.position)]
+        ],
+        "write_offs": list(write_offs),
+    }
+    return render(request, "supervise/approvals.html", context)
+
+
+@may(rights.Act.APPROVE)
+@require_POST
+def decide_plan(request: DeskRequest, plan: str) -> HttpResponse:
+    """Approve or decline a plan that waits."""
+    found = get_object_or_404(Plan.objects.filter(account__in=rights.visible_accounts(request.user)), ref=plan)
+    approve = request.POST.get("decision") == "approve"
+    at = timezone.now()
+    try:
+        plans.decide(plan_id=found.pk, approve=approve, agent=request.user, as_of=business_date(at=at), at=at)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, "Plan approved." if approve else "Plan declined.")
+    return redirect("approvals")
+
+
+@may(rights.Act.APPROVE)
+@require_POST
+def decide_write_off(request: DeskRequest, pk: int) -> HttpResponse:
+    """Write off what is open on an account, or leave it with the desk."""
+    item = get_object_or_404(
+        WorkItem.objects.filter(account__in=rights.visible_accounts(request.user)).select_related("account"),
+        pk=pk,
+        kind=WorkItem.Kind.APPROVAL,
+        done_at=None,
+    )
+    approve = request.POST.get("decision") == "approve"
+    at, actor = timezone.now(), rights.actor(request.user)
+    as_of = business_date(at=at)
+    try:
+        with transaction.atomic():
+            if approve:
+                cases.write_off(account_id=item.account_id, actor=actor, as_of=as_of, at=at, reason=item.reason)
+            queue.leave(
+                account_ids=[item.account_id],
+                outcome="approved" if approve else "declined",
+                at=at,
+                actor=actor,
+                only=[WorkItem.Kind.APPROVAL],
+            )
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.success(request, f"{item.account.ref} {'written off' if approve else 'stays with the desk'}.")
+    return redirect("approvals")
