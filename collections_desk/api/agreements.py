@@ -1,0 +1,146 @@
+"""Promises, plans, disputes and holds by their own id: looked at, resolved, cancelled, lifted."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model
+from django.http import Http404
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import holds
+from accounts.models import Hold
+from agents import disputes, plans, rights
+from agents.models import Dispute, Plan, Promise
+from agents.rights import Act
+from collections_desk.api.answers import dispute_answer, hold_answer, plan_answer, promise_answer
+from collections_desk.api.bodies import Body, OneOf, Text
+from collections_desk.api.doors import DeskView, given_once, visible_accounts
+from collections_desk.api.schema import IDEMPOTENCY_KEY, REFUSALS
+from collections_desk.api.shapes import DisputeShape, HoldMade, PlanShape, PromiseShape
+
+OfAccount = TypeVar("OfAccount", Promise, Plan, Dispute, Hold)
+
+
+class AgreementView(DeskView):
+    acts = {"GET": (Act.WORK, Act.IMPORT_FACTS)}
+
+    def found(self, model: type[OfAccount], ref: str) -> OfAccount:
+        """The row by its own id, of an account the caller may see. Raises ``Http404``."""
+        visible = visible_accounts(self.request.user)
+        rows = model._default_manager.select_related("account").filter(ref=ref, account__in=visible)
+        row = rows.first()
+        if row is None:
+            raise Http404
+        return row
+
+
+def _of(row: Any) -> dict[str, str]:
+    return {"account": row.account.ref, "currency": row.account.currency}
+
+
+
+class PromiseView(AgreementView):
+    @extend_schema(
+        operation_id="promise", summary="A promise", responses={200: PromiseShape, **REFUSALS(401, 403, 404)}
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        promise = self.found(Promise, ref)
+        return Response(promise_answer(promise, **_of(promise)))
+
+
+class PlanView(AgreementView):
+    @extend_schema(
+        operation_id="plan", summary="A plan and its instalments", responses={200: PlanShape, **REFUSALS(401, 403, 404)}
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        plan = self.found(Plan, ref)
+        return Response(plan_answer(plan, list(plan.instalments.order_by("position")), **_of(plan)))
+
+
+class ReasonBody(Body):
+    reason = Text(required=False, allow_blank=True, default="", max_length=300)
+
+
+class PlanCancelView(AgreementView):
+    @extend_schema(
+        operation_id="plan_cancel",
+        summary="End a plan before its time",
+        parameters=[IDEMPOTENCY_KEY],
+        request=ReasonBody,
+        responses={200: PlanShape, **REFUSALS(400, 401, 403, 404, 409)},
+    )
+    @given_once
+    def post(self, request: Request, ref: str) -> Response:
+        plan = self.found(Plan, ref)
+        given = self.body(ReasonBody)
+        ended = plans.cancel(
+            plan_id=plan.pk, actor=self.actor, as_of=self.as_of, at=self.at, reason=given["reason"]
+        )
+        return Response(plan_answer(ended, list(ended.instalments.order_by("position")), **_of(plan)))
+
+
+class DisputeView(AgreementView):
+    @extend_schema(
+        operation_id="dispute", summary="A dispute", responses={200: DisputeShape, **REFUSALS(401, 403, 404)}
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        dispute = self.found(Dispute, ref)
+        return Response(dispute_answer(dispute, **_of(dispute)))
+
+
+class ResolveBody(Body):
+    outcome = OneOf(choices=Dispute.Outcome.choices)
+    note = Text(required=False, allow_blank=True, default="")
+
+
+class DisputeResolveView(AgreementView):
+    act = (Act.RESOLVE_DISPUTE,)
+
+    @extend_schema(
+        operation_id="dispute_resolve",
+        summary="Decide a dispute",
+        parameters=[IDEMPOTENCY_KEY],
+        request=ResolveBody,
+        responses={200: DisputeShape, **REFUSALS(400, 401, 403, 404, 409)},
+        examples=[
+            OpenApiExample("Upheld", request_only=True, value={"outcome": "upheld", "note": "Billed twice"})
+        ],
+    )
+    @given_once
+    def post(self, request: Request, ref: str) -> Response:
+        dispute = self.found(Dispute, ref)
+        given = self.body(ResolveBody)
+        resolved = disputes.resolve(
+            dispute_id=dispute.pk,
+            outcome=given["outcome"],
+            note=given["note"],
+            actor=self.actor,
+            as_of=self.as_of,
+            at=self.at,
+        )
+        return Response(dispute_answer(resolved, **_of(dispute)))
+
+
+class HoldLiftView(AgreementView):
+    @extend_schema(
+        operation_id="hold_lift",
+        summary="End a hold today",
+        description="Agents lift manual holds and payments in flight; supervisors every hold.",
+        parameters=[IDEMPOTENCY_KEY],
+        request=ReasonBody,
+        responses={200: HoldMade, **REFUSALS(400, 401, 403, 404, 409)},
+    )
+    @given_once
+    def post(self, request: Request, ref: str) -> Response:
+        hold = self.found(Hold, ref)
+        given = self.body(ReasonBody)
+        if not rights.may_lift(request.user, hold.reason):
+            raise PermissionDenied
+        lifted = holds.lift(
+            hold_id=hold.pk, actor=self.actor, as_of=self.as_of, at=self.at, reason=given["reason"]
+        )
+        return Response(hold_answer(lifted, **_of(hold)))

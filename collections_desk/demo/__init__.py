@@ -1,0 +1,10 @@
+"""The demo book: a made-up telecom operator's customers, bills, payments and agreements, as a folder of CSV files.
+
+book       writes the folder, account by account
+people     who the customers are: names, places, ways to reach them
+catalogue  what they bought and what it costs a month
+facts      the facts of one account in memory, and what it owes on a day
+paying     how each kind of payer pays, and what falls out of that
+collecting calls, promises, plans and holds of the accounts that fell behind
+showcase   ten hand-made accounts that open the book
+"""

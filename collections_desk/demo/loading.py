@@ -1,0 +1,169 @@
+"""The demo desk: the made-up book through the real import, then every day of the last weeks run and delivered for real.
+
+Nothing on screen is faked: notices, suspensions, the queue and the figures come out of the same code as an operator's.
+Killed anywhere, the next start goes on where this one stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+from tqdm import tqdm
+
+from accounts import business_day, settling
+from accounts.importing.landing import import_folder
+from accounts.models import Customer
+from agents.models import Agent, Team
+from collections_desk import journey
+from collections_desk.book import BOOK
+from collections_desk.demo.book import write_book
+from collections_desk.demo.shift import work_the_queue
+from dunning import deliver, policy_file, writing
+
+#: So many days are run for real before the demo opens.
+DAYS = 75
+#: The agents' last days at work.
+WORKED_DAYS = 10
+#: Moments of delivery, UTC: morning in Asia and Europe, morning in America.
+PASSES = (time(9), time(16, 30))
+ACTOR = "demo"
+
+PEOPLE = (
+    ("agent", "Nadia", "Okafor", "agent"),
+    ("agent2", "Pia", "Lindqvist", "agent"),
+    ("supervisor", "Omar", "Haddad", "supervisor"),
+    ("admin", "Ada", "Moreau", "admin"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to load: kept beside the book, so that a load that was interrupted goes on with the same one."""
+
+    folder: Path
+    accounts: int
+    as_of: date
+    password: str
+
+    @classmethod
+    def kept_in(cls, folder: Path, *, accounts: int, today: date) -> Plan:
+        """The plan that the folder holds, or a new one for today."""
+        note = folder / "demo.json"
+        if note.exists():
+            kept = json.loads(note.read_text(encoding="utf-8"))
+            return cls(folder, kept["accounts"], date.fromisoformat(kept["as_of"]), kept["password"])
+        folder.mkdir(parents=True, exist_ok=True)
+        plan = cls(folder, accounts, today, _password())
+        kept = {"accounts": accounts, "as_of": today.isoformat(), "password": plan.password}
+        unfinished = note.with_suffix(".tmp")
+        unfinished.write_text(json.dumps(kept), encoding="utf-8")
+        unfinished.chmod(0o600)
+        os.replace(unfinished, note)
+        return plan
+
+    @property
+    def first(self) -> date:
+        return self.as_of - timedelta(days=DAYS)
+
+    def is_loaded(self) -> bool:
+        completed = business_day.completed()
+        return completed is not None and completed >= self.as_of
+
+
+def _password() -> str:
+    words = "amber birch cedar delta ember fjord grove harbor island juniper kestrel lagoon maple nectar olive".split()
+    return f"{secrets.choice(words)}-{secrets.choice(words)}-{secrets.randbelow(9000) + 1000}"
+
+
+def load(plan: Plan, *, say: Callable[[str], None]) -> None:
+    """Bring the database to the plan's last day; a line for each stage, a bar for the days."""
+    make_people(plan.password)
+    reached = business_day.last_run()
+    if reached is None or reached < plan.first:
+        if not Customer.objects.exists():
+            say(f"Writing a book of {plan.accounts:,} accounts")
+            write_book(plan.folder / "book", accounts=plan.accounts, as_of=plan.as_of)
+        _publish_policies(at=_at(plan.first, time(0)))
+        say("Importing it")
+        eve = plan.first - timedelta(days=1)
+        with transaction.atomic():
+            business_day.move_to(eve)
+        with journey.gathering():
+            import_folder(plan.folder / "book", BOOK, on=eve, at=_at(eve, PASSES[0]), actor="import")
+            settling.settle(as_of=eve, at=_at(eve, PASSES[0]), actor="import")
+            journey.react_to_all(as_of=eve, at=_at(eve, PASSES[0]))
+    say(f"Running the last {DAYS} days")
+    with _bar(plan) as advance:
+        for day in _days(plan):
+            _live(day, agents_work=day > plan.as_of - timedelta(days=WORKED_DAYS))
+            advance()
+
+
+def _live(day: date, *, agents_work: bool) -> None:
+    """One day as the desk lives it: the run at night, deliveries, the agents' shift."""
+    journey.run_day(as_of=day, at=_at(day, time(0, 5)))
+    for moment in PASSES:
+        at = _at(day, moment)
+        roads = deliver.roads_from_settings(now=lambda at=at: at)  # type: ignore[misc]
+        with journey.gathering():
+            deliver.deliver(as_of=day, at=at, roads=roads)
+            journey.react_to_all(as_of=day, at=at)
+            if agents_work:
+                work_the_queue(as_of=day, at=at + timedelta(minutes=5))
+                journey.react_to_all(as_of=day, at=at)
+
+
+def _days(plan: Plan) -> Iterator[date]:
+    completed = business_day.completed()
+    day = plan.first if completed is None or completed < plan.first else completed + timedelta(days=1)
+    while day <= plan.as_of:
+        yield day
+        day += timedelta(days=1)
+
+
+def _at(day: date, moment: time) -> datetime:
+    return datetime.combine(day, moment, tzinfo=UTC)
+
+
+@contextmanager
+def _bar(plan: Plan) -> Iterator[Callable[[], Any]]:
+    remaining = sum(1 for _ in _days(plan))
+    with tqdm(total=remaining, unit="day", bar_format="  {bar} {n_fmt}/{total_fmt} days, {remaining} left") as bar:
+        yield bar.update
+
+
+def _publish_policies(*, at: datetime) -> None:
+    for path in sorted(Path(__file__).with_name("policies").glob("*.yaml")):
+        document = policy_file.read(path.read_text(encoding="utf-8"))
+        if writing.same_as_published(document) is None:
+            writing.publish(writing.save_draft(document, actor=ACTOR, at=at), actor=ACTOR, at=at)
+
+
+def make_people(password: str) -> None:
+    """The demo's users, with the one password of this demo."""
+    team, _ = Team.objects.get_or_create(name="Retail collections")
+    for username, first_name, last_name, role in PEOPLE:
+        person, _ = Agent.objects.get_or_create(
+            username=username,
+            defaults={
+                "first_name": first_name,
+                "last_name": last_name,
+                "email": f"{username}@northwind.example",
+                "is_staff": role == "admin",
+                "team": None if role == "admin" else team,
+            },
+        )
+        person.groups.set(Group.objects.filter(name=role))
+        if not person.check_password(password):
+            person.set_password(password)
+            person.save(update_fields=["password"])

@@ -1,0 +1,91 @@
+"""The demo's agents at work: they take accounts from the queue and log calls through the same operations as the pages."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from accounts.money import quantize
+from accounts.refusals import Refused
+from agents import calls, queue
+from agents.models import Agent, WorkItem
+
+#: What calls come to, and how often.
+_OUTCOMES = (
+    ("no_answer", 34),
+    ("voicemail", 16),
+    ("busy", 6),
+    ("rpc_promise", 18),
+    ("rpc_refused", 8),
+    ("rpc_already_paid", 4),
+    ("rpc_callback", 8),
+    ("third_party", 4),
+    ("wrong_number", 2),
+)
+_NOTES = {
+    "no_answer": ("Rang out.", "No answer, try later today.", ""),
+    "voicemail": ("Left our name and number.", "Voicemail, asked for a call back."),
+    "busy": ("Engaged.",),
+    "rpc_promise": (
+        "Salary arrives at the end of the week, will transfer then.",
+        "Was waiting for a refund, pays by card on Friday.",
+        "Forgot after moving house, pays next week.",
+    ),
+    "rpc_refused": ("Says the service was poor and will think about it.", "Upset about the tone of the last letter."),
+    "rpc_already_paid": ("Says it was paid at the shop yesterday, will send the receipt.",),
+    "rpc_callback": ("In a meeting, asked for the afternoon.", "Driving, call tomorrow."),
+    "third_party": ("Partner answered, asked to have the customer call us.",),
+    "wrong_number": ("Number belongs to somebody else.",),
+}
+CALLS_A_SHIFT = 7
+
+
+def work_the_queue(*, as_of: date, at: datetime) -> int:
+    """Half a shift of every agent: claim, call, note the outcome; how many accounts. Deterministic for a day."""
+    if as_of.isoweekday() > 5:
+        return 0
+    worked = 0
+    for agent in Agent.objects.filter(groups__name="agent").order_by("username"):
+        chance = random.Random(f"{as_of}{at.hour}{agent.username}")
+        for number in range(CALLS_A_SHIFT):
+            worked += _one_call(agent, chance, as_of=as_of, at=at + timedelta(minutes=9 * number))
+    return worked
+
+
+def _one_call(agent: Agent, chance: random.Random, *, as_of: date, at: datetime) -> bool:
+    item = queue.claim_next(agent=agent, at=at)
+    if item is None:
+        return False
+    (disposition,) = chance.choices([code for code, _ in _OUTCOMES], [weight for _, weight in _OUTCOMES])
+    right_party = disposition.startswith("rpc_")
+    promise: calls.PromiseTerms | None = None
+    account = item.account
+    if disposition == "rpc_promise":
+        share = chance.choice((Decimal(1), Decimal(1), Decimal("0.5")))
+        amount = quantize(account.overdue * share, account.currency)
+        promise = {"amount": amount, "due_on": as_of + timedelta(days=chance.randint(2, 9)), "bill_refs": None, "note": ""}
+    try:
+        calls.log(
+            account_id=account.pk,
+            agent=agent,
+            direction="outbound",
+            disposition=disposition,
+            number=account.customer.phone,
+            right_party=right_party,
+            started_at=at,
+            duration_seconds=chance.randint(95, 420) if right_party else chance.randint(12, 40),
+            note=chance.choice(_NOTES[disposition]),
+            callback_at=at + timedelta(hours=chance.randint(3, 28)) if disposition == "rpc_callback" else None,
+            promise=promise,
+            as_of=as_of,
+            at=at + timedelta(minutes=6),
+        )
+    except Refused as refusal:
+        # Not callable now (hours, a hold): the account waits for its time.
+        wait = at + timedelta(hours=18)
+        queue.complete(item_id=item.pk, agent=agent, at=at, outcome=str(refusal)[:60], not_before=wait)
+        return False
+    if WorkItem.objects.filter(pk=item.pk, done_at=None, claimed_by=agent).exists():
+        queue.release(item_id=item.pk, agent=agent, at=at + timedelta(minutes=7))
+    return True

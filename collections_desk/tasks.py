@@ -1,0 +1,69 @@
+"""What beat starts and workers carry. Tasks carry ids and dates only; the work itself is in rows and may be taken again."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from celery import shared_task
+from django.conf import settings
+
+from accounts import business_day
+from collections_desk import clock, journey
+from dunning import decide, deliver
+
+__all__ = ["close_day", "deliver_due", "react", "run_shard", "start_day"]
+
+
+@shared_task(name="collections_desk.tasks.start_day", ignore_result=True)
+def start_day(**_later: Any) -> None:
+    """Open today's run where it has not come to its end, and spread it over the workers; also resumes a killed one."""
+    at = clock.business_now()
+    today = business_day.calendar_date(at=at)
+    last = business_day.last_run()
+    if business_day.completed() == today or (last is not None and last > today):
+        return
+    with journey.gathering():
+        journey.open_day(as_of=today, at=at)
+    shards = settings.DESK_SHARDS
+    for number in range(shards):
+        run_shard.delay(as_of=today.isoformat(), number=number, of=shards)
+
+
+@shared_task(name="collections_desk.tasks.run_shard", ignore_result=True)
+def run_shard(*, as_of: str, number: int, of: int, **_later: Any) -> None:
+    """Decide one part of the book; the last part to end closes the day."""
+    day, at = date.fromisoformat(as_of), clock.business_now()
+    if business_day.last_run() != day:
+        return
+    with journey.gathering():
+        decide.run(as_of=day, at=at, shard=decide.Shard(number, of))
+    if journey.is_decided(as_of=day):
+        close_day.delay(as_of=as_of)
+
+
+@shared_task(name="collections_desk.tasks.close_day", ignore_result=True)
+def close_day(*, as_of: str, **_later: Any) -> None:
+    """Reactions, the queue in order, the seal; once is enough, twice does no harm."""
+    day = date.fromisoformat(as_of)
+    if business_day.completed() != day and business_day.last_run() == day:
+        with journey.gathering():
+            journey.close_day(as_of=day, at=clock.business_now())
+
+
+@shared_task(name="collections_desk.tasks.react", ignore_result=True)
+def react(**_later: Any) -> None:
+    """The sweep: events whose nudge was lost, or was too large for the process that caused them."""
+    at = clock.business_now()
+    journey.react_to_all(as_of=business_day.business_date(at=at), at=at)
+
+
+@shared_task(name="collections_desk.tasks.deliver", ignore_result=True)
+def deliver_due(**_later: Any) -> None:
+    """Send what is due."""
+    at = clock.business_now()
+    roads = deliver.roads_from_settings(now=clock.business_now)
+    try:
+        deliver.deliver(as_of=business_day.business_date(at=at), at=at, roads=roads, now=clock.business_now)
+    finally:
+        roads.close()
