@@ -170,6 +170,27 @@ def _after_disputes(landed: Landed) -> None:
         noun="dispute",
         shown={"bill": "t.bill_ref", "amount": "t.amount::text", "outcome": "t.outcome"},
     )
+    # What ends later is told by the run of its day.
+    for rows in _new_rows(
+        f"""SELECT t.id, t.account_id, t.ref, t.bill_ref, t.amount::text, t.outcome
+              FROM landed JOIN agents_dispute t ON t.id = landed.id
+             WHERE t.resolved_on <= '{landed.on.isoformat()}' AND t.resolved_by = 'import'
+               AND t.id > %s ORDER BY t.id LIMIT %s"""
+    ):
+        events.record_many(
+            [
+                EventRow(
+                    account_id,
+                    kinds.DISPUTE_RESOLVED,
+                    landed.actor,
+                    landed.at,
+                    landed.on,
+                    payload={"dispute": ref, "bill": bill, "amount": amount, "outcome": outcome},
+                    react=True,
+                )
+                for _pk, account_id, ref, bill, amount, outcome in rows
+            ]
+        )
 
 
 DISPUTES = FileSpec(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -103,7 +103,7 @@ class CallForm(Talk):
     right_party = forms.BooleanField(required=False, label="I spoke with the customer, verified")
     duration_seconds = forms.IntegerField(required=False, min_value=0, max_value=86_400)
     started_at = forms.DateTimeField(required=False, widget=forms.HiddenInput)
-    callback_at = forms.DateTimeField(required=False, widget=MomentInput, label="Call back at (customer's time)")
+    callback_at = forms.DateTimeField(required=False, widget=MomentInput, label="Call back at, their time")
     amount = AmountField(required=False, label="Promised amount")
     due_on = forms.DateField(required=False, widget=DayInput, label="Promised for")
     note = forms.CharField(required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 1}))
@@ -231,8 +231,3 @@ class AuditFilter(forms.Form):
     kind = forms.CharField(required=False, max_length=60, label="Kind begins with")
     actor = forms.CharField(required=False, max_length=80, label="Actor begins with")
     after = forms.IntegerField(required=False, widget=forms.HiddenInput)
-
-
-def local_moment(value: datetime, zone: Any) -> datetime:
-    """A moment typed on the customer's clock, as the moment it is."""
-    return value.replace(tzinfo=zone)

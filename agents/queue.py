@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q, QuerySet
 
 from accounts import business_day, events
 from accounts.events import EventRow
@@ -50,6 +51,22 @@ _LEAD = """
                    AND older.id < w.id)
 """
 
+# Nobody is called about what a hold keeps quiet: promises and plans for the bills they cover, most others for everything.
+_QUIET = """
+    EXISTS (SELECT 1 FROM accounts_hold h
+             WHERE h.account_id = w.account_id AND w.kind = 'collect'
+               AND h.starts_on <= {today} AND (h.ends_on IS NULL OR h.ends_on >= {today})
+               AND (h.lifted_on IS NULL OR h.lifted_on > {today})
+               AND CASE WHEN h.reason IN ('dispute', 'vulnerability_review') THEN false
+                        WHEN h.reason = 'manual' THEN h.stops = '{{}}' OR 'calls' = ANY(h.stops)
+                        WHEN h.reason IN ('promise', 'plan') THEN h.bill_refs = '{{}}' OR NOT EXISTS (
+                            SELECT 1 FROM accounts_bill b
+                             WHERE b.account_id = w.account_id AND b.open_amount > b.disputed_amount
+                               AND b.due_on < {today} AND b.ref <> ALL(h.bill_refs))
+                        ELSE true END)
+"""
+_TODAY = """coalesce((SELECT d."on" FROM accounts_businessdate d), {day}::date)"""
+
 _TAKE = """
     UPDATE agents_workitem t
        SET claimed_by_id = %(agent)s, lease_until = %(until)s,
@@ -74,6 +91,7 @@ _CLAIM_NEXT = f"""
                  WHERE beside.account_id = w.account_id AND beside.done_at IS NULL AND beside.kind <> 'approval'
                    AND (beside.not_before IS NULL OR beside.not_before <= %(at)s) LIMIT 1)))
            AND CASE WHEN w.kind = 'approval' THEN %(approves)s ELSE {_LEAD} END
+           AND NOT {_QUIET.format(today=_TODAY.format(day="%(today)s"))}
          ORDER BY w.score DESC, w.id LIMIT 1 FOR UPDATE OF w SKIP LOCKED
     ), chosen AS (
         SELECT id, true AS again FROM mine UNION ALL SELECT id, false FROM best
@@ -102,6 +120,13 @@ def claim_next(*, agent: Agent, at: datetime) -> WorkItem | None:
     return _claim(_CLAIM_NEXT, agent=agent, at=at)
 
 
+def offered(items: QuerySet[WorkItem], *, at: datetime) -> QuerySet[WorkItem]:
+    """Those of the items whose time has come and that no hold keeps quiet."""
+    day = business_day.calendar_date(at=at).isoformat()
+    quiet = _QUIET.format(today=_TODAY.format(day=f"'{day}'")).replace("w.", "agents_workitem.")
+    return items.filter(Q(not_before=None) | Q(not_before__lte=at)).extra(where=[f"NOT {quiet}"])
+
+
 def claim(*, account_id: int, agent: Agent, at: datetime) -> WorkItem | None:
     """Claim that account's place in the queue, whatever its turn; none when it has none or another holds it."""
     return _claim(_CLAIM_ACCOUNT, agent=agent, at=at, account=account_id)
@@ -114,6 +139,7 @@ def _claim(statement: str, *, agent: Agent, at: datetime, **more: int) -> WorkIt
         "every_team": rights.sees_all_teams(agent),
         "approves": rights.may(agent, rights.Act.APPROVE),
         "at": at,
+        "today": business_day.calendar_date(at=at),
         "until": at + LEASE,
         **more,
     }

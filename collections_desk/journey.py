@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from celery import current_app
 from django.conf import settings
@@ -35,7 +35,7 @@ from accounts.refusals import Refused
 from agents import kinds as talk
 from agents import plans, promises, queue
 from agents.models import Dispute, Promise, WorkItem
-from collections_desk import clock
+from collections_desk import clock, webhooks
 from dunning import cases, decide, kinds
 
 log = logging.getLogger(__name__)
@@ -44,7 +44,13 @@ ACTOR = "desk:journey"
 CHUNK = 500
 
 #: Serialises day runs: two of them would not do harm, only the same reading twice.
-DAY_LOCK = 7301002
+DAY_LOCK = 7301003
+
+
+class Decisions(Protocol):
+    """Decides everything that is due on a day."""
+
+    def __call__(self, *, as_of: date, at: datetime) -> decide.Tally: ...
 
 
 class CannotRunDay(Refused):
@@ -82,8 +88,10 @@ class DayReport:
 # The day ------------------------------------------------------------------------------------------------------------
 
 
-def run_day(*, as_of: date, at: datetime) -> DayReport:
+def run_day(*, as_of: date, at: datetime, decisions: Decisions = decide.run) -> DayReport:
     """The whole day in this process, without broker or workers; sends nothing. Safe to repeat.
+
+    ``decisions`` may spread the middle of the day over processes (``crew``).
 
     Raises ``CannotRunDay`` for a date before the business date, with nothing done.
     """
@@ -91,13 +99,13 @@ def run_day(*, as_of: date, at: datetime) -> DayReport:
     with _one_run():
         previous = open_day(as_of=as_of, at=at)
         closed_before = _closed_cases(as_of)
-        tally = decide.run(as_of=as_of, at=at)
+        tally = decisions(as_of=as_of, at=at)
         close_day(as_of=as_of, at=at)
     return DayReport(
         date=as_of,
         reviewed=tally.reviewed,
         cases_opened=tally.cases_opened,
-        cases_closed=max(_closed_cases(as_of) - closed_before, 0) + tally.cases_closed,
+        cases_closed=_closed_cases(as_of) - closed_before,
         steps=tally.steps,
         notices=tally.notices,
         orders=tally.orders,
@@ -119,9 +127,10 @@ def open_day(*, as_of: date, at: datetime) -> date | None:
             settling.mark_all()
         elif as_of > previous:
             settling.mark_day(after=previous, until=as_of)
+        # With the date, or a run killed here would never know that they ended.
+        _end_disputes(after=previous, until=as_of)
         business_day.move_to(as_of)
     settling.settle(as_of=as_of, at=at)
-    _end_disputes(after=previous, until=as_of)
     react_to_all(as_of=as_of, at=at)
     promises.review(as_of=as_of, at=at)
     plans.review(as_of=as_of, at=at)
@@ -141,9 +150,7 @@ def close_day(*, as_of: date, at: datetime) -> None:
 
 def is_decided(*, as_of: date) -> bool:
     """Whether nothing of the day is left for a shard to take."""
-    return not (
-        Unsettled.objects.exists() or cases.Case.objects.filter(closed_on=None, next_on__lte=as_of).exists()
-    )
+    return not (Unsettled.objects.exists() or cases.Case.objects.filter(closed_on=None, next_on__lte=as_of).exists())
 
 
 @contextmanager
@@ -181,13 +188,12 @@ def _end_disputes(*, after: date | None, until: date) -> None:
 News = Sequence[AccountEvent]
 
 
-def _review(news: News, as_of: date, at: datetime) -> None:
+def _review(account_ids: Sequence[int], as_of: date, at: datetime) -> None:
     """Money or a hold moved: agreements are judged, cases may exit, the queue is put in order."""
-    accounts = _accounts(news)
-    promises.review(account_ids=accounts, as_of=as_of, at=at)
-    plans.review(account_ids=accounts, as_of=as_of, at=at)
-    cases.review(account_ids=accounts, as_of=as_of, at=at)
-    queue.rescore(account_ids=accounts, as_of=as_of, at=at)
+    promises.review(account_ids=account_ids, as_of=as_of, at=at)
+    plans.review(account_ids=account_ids, as_of=as_of, at=at)
+    cases.review(account_ids=account_ids, as_of=as_of, at=at)
+    queue.rescore(account_ids=account_ids, as_of=as_of, at=at)
 
 
 def _status_changed(news: News, as_of: date, at: datetime) -> None:
@@ -196,7 +202,11 @@ def _status_changed(news: News, as_of: date, at: datetime) -> None:
     latest = {event.account_id: event for event in news}
     for event in latest.values():
         reached[event.payload["to"]].append(_account(event))
-    gone = {AccountStatus.CURRENT: "paid", AccountStatus.AGENCY: "placed outside", AccountStatus.WRITTEN_OFF: "written off"}
+    gone = {
+        AccountStatus.CURRENT: "paid",
+        AccountStatus.AGENCY: "placed outside",
+        AccountStatus.WRITTEN_OFF: "written off",
+    }
     for status, outcome in gone.items():
         if accounts := reached.get(status):
             queue.leave(account_ids=accounts, outcome=outcome, at=at, actor=ACTOR)
@@ -204,7 +214,6 @@ def _status_changed(news: News, as_of: date, at: datetime) -> None:
         held = Account.objects.filter(pk__in=accounts, status=AccountStatus.COLLECTIONS).values_list("pk", flat=True)
         reason = latest[accounts[0]].reason if len(accounts) == 1 else "handed to agents by the policy"
         queue.enqueue(account_ids=list(held), reason=reason, as_of=as_of, at=at, actor=ACTOR)
-    _review(news, as_of, at)
 
 
 def _give_back(news: News, as_of: date, at: datetime) -> None:
@@ -222,9 +231,12 @@ def _kept(news: News, as_of: date, at: datetime) -> None:
     paid = []
     for event in news:
         promise = named.get(event.payload.get("promise"))
-        if promise is not None and not Account.objects.filter(
-            pk=promise.account_id, bills__ref__in=promise.bill_refs, bills__open_amount__gt=0
-        ).exists():
+        if (
+            promise is not None
+            and not Account.objects.filter(
+                pk=promise.account_id, bills__ref__in=promise.bill_refs, bills__open_amount__gt=0
+            ).exists()
+        ):
             paid.append(event)
     _give_back(paid, as_of, at)
 
@@ -250,7 +262,6 @@ def _broken(news: News, as_of: date, at: datetime) -> None:
         if event.account_id in in_hand:
             word = "broken plan" if event.kind == talk.PLAN_BROKEN else "broken promise"
             queue.enqueue(account_ids=[_account(event)], reason=word, as_of=as_of, at=at, actor=ACTOR)
-    _review(news, as_of, at)
 
 
 def _warn_afresh(news: News, as_of: date, at: datetime) -> None:
@@ -258,7 +269,6 @@ def _warn_afresh(news: News, as_of: date, at: datetime) -> None:
     for event in news:
         if event.payload.get("outcome") in (Dispute.Outcome.REJECTED, Dispute.Outcome.WITHDRAWN):
             cases.fresh_warning(account_id=_account(event), as_of=as_of)
-    _review(news, as_of, at)
 
 
 def _leave_tasks(news: News, as_of: date, at: datetime) -> None:
@@ -273,15 +283,10 @@ Reaction = Callable[[News, date, datetime], None]
 
 #: Who reacts to what. Each may see the same event twice and must then find nothing to do.
 REACTIONS: dict[str, Reaction] = {
-    events.MONEY_MOVED: _review,
-    events.HOLD_PLACED: _review,
-    events.HOLD_LIFTED: _review,
     events.STATUS_CHANGED: _status_changed,
     kinds.CASE_CLOSED: _leave_tasks,
     kinds.TASK_REQUESTED: _task,
     kinds.WRITE_OFF_REQUESTED: _approval,
-    kinds.NOTICE_DELIVERED: _review,
-    kinds.NOTICE_FAILED: _review,
     kinds.ORDER_FAILED: _task,
     talk.INSTALMENT_KEPT: _give_back,
     talk.PROMISE_KEPT: _kept,
@@ -290,6 +295,21 @@ REACTIONS: dict[str, Reaction] = {
     talk.DISPUTE_RESOLVED: _warn_afresh,
     "agents.contact.requested": _task,
 }
+
+#: After which the account is looked at again, once, however many came together.
+REVIEWED = frozenset(
+    {
+        events.MONEY_MOVED,
+        events.HOLD_PLACED,
+        events.HOLD_LIFTED,
+        events.STATUS_CHANGED,
+        kinds.NOTICE_DELIVERED,
+        kinds.NOTICE_FAILED,
+        talk.PROMISE_BROKEN,
+        talk.PLAN_BROKEN,
+        talk.DISPUTE_RESOLVED,
+    }
+)
 
 
 def _account(event: AccountEvent) -> int:
@@ -328,9 +348,12 @@ def react(account_ids: Collection[int], *, as_of: date, at: datetime) -> int:
         for row in pending:
             news[row.event.kind].append(row.event)
         PendingEvent.objects.filter(pk__in=[row.pk for row in pending]).delete()
+        webhooks.queue_for([row.event for row in pending], at=at)
         for kind, batch in news.items():
             if kind in REACTIONS:
                 REACTIONS[kind](batch, as_of, at)
+        if moved := [event for kind, batch in news.items() if kind in REVIEWED for event in batch]:
+            _review(_accounts(moved), as_of, at)
     return len(pending)
 
 

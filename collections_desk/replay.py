@@ -119,11 +119,9 @@ def _play(day: date, order: Order, traced: Sequence[int]) -> dict[str, Any] | No
         journey.run_day(as_of=day, at=noon(day))
         road = LocalMemory()
         roads = Roads(dict.fromkeys(("sms", "email", "letter", "in_app"), road), road, careful=order.careful)
-        deliver(as_of=day, at=noon(day), roads=roads)
-        journey.react_to_all(as_of=day, at=noon(day))
-        # What the network confirmed or the day's reactions asked for leaves on the same day.
-        deliver(as_of=day, at=noon(day), roads=roads)
-        journey.react_to_all(as_of=day, at=noon(day))
+        # What the day's reactions ask for leaves on the same day.
+        while deliver(as_of=day, at=noon(day), roads=roads) and journey.react_to_all(as_of=day, at=noon(day)):
+            continue
         handed = len(road.messages)
     report: dict[str, Any] = {"date": day.isoformat()}
     found: dict[str, Any] = {

@@ -322,6 +322,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 300},
     },
     "deliver": {"task": "collections_desk.tasks.deliver", "schedule": 20.0, "options": {"expires": 20}},
+    "webhooks": {"task": "collections_desk.tasks.call_webhooks", "schedule": 15.0, "options": {"expires": 15}},
     "react": {"task": "collections_desk.tasks.react", "schedule": 5.0, "options": {"expires": 5}},
 }
 

@@ -9,10 +9,11 @@ from celery import shared_task
 from django.conf import settings
 
 from accounts import business_day
-from collections_desk import clock, journey
+from collections_desk import clock, journey, webhooks
 from dunning import decide, deliver
+from dunning.sharding import Shard
 
-__all__ = ["close_day", "deliver_due", "react", "run_shard", "start_day"]
+__all__ = ["call_webhooks", "close_day", "deliver_due", "react", "run_shard", "start_day"]
 
 
 @shared_task(name="collections_desk.tasks.start_day", ignore_result=True)
@@ -37,7 +38,7 @@ def run_shard(*, as_of: str, number: int, of: int, **_later: Any) -> None:
     if business_day.last_run() != day:
         return
     with journey.gathering():
-        decide.run(as_of=day, at=at, shard=decide.Shard(number, of))
+        decide.run(as_of=day, at=at, shard=Shard(number, of))
     if journey.is_decided(as_of=day):
         close_day.delay(as_of=as_of)
 
@@ -67,3 +68,9 @@ def deliver_due(**_later: Any) -> None:
         deliver.deliver(as_of=business_day.business_date(at=at), at=at, roads=roads, now=clock.business_now)
     finally:
         roads.close()
+
+
+@shared_task(name="collections_desk.tasks.call_webhooks", ignore_result=True)
+def call_webhooks(**_later: Any) -> None:
+    """Tell other systems what they asked to hear."""
+    webhooks.send_due(clock.business_now())

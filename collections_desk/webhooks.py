@@ -5,8 +5,8 @@ A call carries the event's id; whoever gets the same id twice has been told befo
 everything else is tried again, each time later, and after the last time kept as a dead letter that a person may send
 again.
 
-The desk stands in the operator's network, so an address is looked up and refused where it is private, and then that very
-address is connected to: a name that answers differently the second time gains nothing.
+The desk stands in the operator's network, so an address is looked up and refused where it is private, and then that
+very address is connected to: a name that answers differently the second time gains nothing.
 """
 
 from __future__ import annotations

@@ -14,10 +14,10 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from accounts import events, settling, status
-from accounts.models import Account, Adjustment, Bill, Fee, Service
+from accounts.models import Account, Adjustment, Bill, Fee
 from accounts.models.account import AccountStatus, ServiceStatus
 from accounts.money import from_mills
 from accounts.refusals import Refused
@@ -42,13 +42,21 @@ def payers_of(account_ids: Collection[int]) -> list[int]:
     return sorted({parent if parent is not None and not alone else pk for pk, parent, alone in rows})
 
 
+def dunned_with(payers: Collection[int]) -> list[int]:
+    """Those accounts and the children that pay through them: whose bills and services one case is about."""
+    through = Account.objects.filter(parent__in=payers, pays_itself=False).values_list("pk", flat=True)
+    return sorted({*payers, *through})
+
+
 def review(*, account_ids: Collection[int], as_of: date, at: datetime) -> int:
     """Close the open cases that their policy lets go, and look at the others again on ``as_of``; how many closed."""
     closing = []
     with transaction.atomic():
-        keys = payers_of(account_ids)
-        list(Account.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk").values_list("pk"))
-        facts = reading.read(keys, as_of=as_of)
+        keys = lock(payers_of(account_ids))
+        keys = list(Case.objects.filter(account__in=keys, closed_on=None).values_list("account_id", flat=True))
+        if not keys:
+            return 0
+        facts = reading.read(sorted(keys), as_of=as_of)
         rules = rulebook.rules_of({fact.case.version_id for fact in facts.values() if fact.case})
         look_again = []
         for fact in facts.values():
@@ -89,7 +97,8 @@ def close(closings: Sequence[Closing], *, as_of: date, at: datetime) -> None:
     accounts = [closing.fact.pk for closing in undone.values()]
     recall(account_ids=accounts, reason="the case is closed", as_of=as_of, at=at, actor=ACTOR)
     # What stays open ages no new case: only a bill that falls due later, or is re-opened, does.
-    Bill.objects.filter(account__in=accounts, open_amount__gt=0, due_on__lt=as_of).update(left_at_exit=F("open_amount"))
+    group = dunned_with(accounts)
+    Bill.objects.filter(account__in=group, open_amount__gt=0, due_on__lt=as_of).update(left_at_exit=F("open_amount"))
     left = Account.objects.filter(pk__in=accounts, status=AccountStatus.COLLECTIONS).values_list("pk", flat=True)
     moves = [status.Move(pk, AccountStatus.COLLECTIONS, AccountStatus.OVERDUE, "the case exits") for pk in left]
     status.move_accounts(moves, actor=ACTOR, at=at, on=as_of)
@@ -117,12 +126,14 @@ def withdraw_unsent(by_case: Mapping[int, Closing], *, as_of: date, at: datetime
     rows = []
     for unsent, kind in ((Notice.objects.all(), kinds.NOTICE_WITHDRAWN), (limits, kinds.ORDER_WITHDRAWN)):
         found: list[Any] = list(unsent.select_for_update().filter(case__in=list(by_case), state__in=UNSENT))
+        why: dict[str, list[int]] = defaultdict(list)
         for row in found:
             closing = by_case[row.case_id]
-            rows.append(withdrawn(row, kind, f"case closed: {closing.reason}", as_of, at, closing.rules.actor))
-        if found:
-            reason = f"case closed: {by_case[found[0].case_id].reason}"
-            unsent.filter(pk__in=[row.pk for row in found]).update(state="withdrawn", reason=reason, send_at=None)
+            reason = f"case closed: {closing.reason}"
+            rows.append(withdrawn(row, kind, reason, as_of, at, closing.rules.actor))
+            why[reason].append(row.pk)
+        for reason, keys in why.items():
+            unsent.filter(pk__in=keys).update(state="withdrawn", reason=reason, send_at=None)
     events.record_many(rows)
 
 
@@ -143,7 +154,12 @@ def restore_services(*, account_id: int, reason: str, as_of: date, at: datetime)
             return
         rules = rulebook.rules_of([case.version_id])[case.version_id]
         unsent = ServiceOrder.objects.filter(case=case, state__in=UNSENT, kind=ServiceOrder.Kind.LIMIT)
+        rows = [
+            withdrawn(order, kinds.ORDER_WITHDRAWN, reason, as_of, at, rules.actor)
+            for order in unsent.select_for_update()
+        ]
         unsent.update(state="withdrawn", reason=reason, send_at=None)
+        events.record_many(rows)
         fact = reading.read([account_id], as_of=as_of)[account_id]
         _give_back({case.pk: Closing(fact, rules, reason)}, as_of=as_of, at=at)
         undone = CaseStep.objects.filter(case=case, action=policy.LIMIT, done_on__isnull=False, undone_on=None)
@@ -154,13 +170,15 @@ def restore_services(*, account_id: int, reason: str, as_of: date, at: datetime)
 
 def _give_back(by_case: Mapping[int, Closing], *, as_of: date, at: datetime) -> None:
     """Order the restoring of every service that these cases limited and that is, or may soon be, off."""
+    # An order whose answer was lost may have been carried out, whatever became of it here.
+    left = Q(state__in=("handing_over", "sent", "confirmed")) | Q(sent_at__isnull=False)
     latest = (
         ServiceOrder.objects.filter(
-            service__in=ServiceOrder.objects.filter(
-                case__in=list(by_case), kind=ServiceOrder.Kind.LIMIT, state__in=("handing_over", "sent", "confirmed")
-            ).values("service")
+            left | Q(kind=ServiceOrder.Kind.RESTORE),
+            service__in=ServiceOrder.objects.filter(left, case__in=list(by_case), kind=ServiceOrder.Kind.LIMIT).values(
+                "service"
+            ),
         )
-        .exclude(state="withdrawn")
         .exclude(service__status=ServiceStatus.DISCONNECTED)
         .select_related("service")
         .order_by("service_id", "-pk")
@@ -231,11 +249,15 @@ def recall(*, account_ids: Collection[int], reason: str, as_of: date, at: dateti
         ]
     )
     placed = Account.objects.filter(pk__in=account_ids, status=AccountStatus.AGENCY).values_list("pk", flat=True)
-    moves = [status.Move(pk, AccountStatus.AGENCY, AccountStatus.COLLECTIONS, "recalled from the agency") for pk in placed]
+    moves = [
+        status.Move(pk, AccountStatus.AGENCY, AccountStatus.COLLECTIONS, "recalled from the agency") for pk in placed
+    ]
     status.move_accounts(moves, actor=actor, at=at, on=as_of)
 
 
-def write_off(*, account_id: int, actor: str, as_of: date, at: datetime, reason: str, policy_label: str = "") -> Decimal:
+def write_off(
+    *, account_id: int, actor: str, as_of: date, at: datetime, reason: str, policy_label: str = ""
+) -> Decimal:
     """Write off everything open on the account, balanced in the journal; how much it was.
 
     Raises ``CannotWriteOff`` when nothing is open, or the account is not one in dunning.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from django.db import connection, transaction
@@ -22,6 +22,7 @@ from dunning import cases, kinds, policy, reading, rulebook
 from dunning.models import Agency, BillStep, Case, CaseStep, Notice, Placement, ServiceOrder
 from dunning.policy import Outcome, PolicyRules
 from dunning.reading import AccountFacts
+from dunning.sharding import WHOLE, Shard
 
 CHUNK = 1_000
 
@@ -49,17 +50,6 @@ class Tally:
         self.orders += other.orders
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """A part of the book, by hash of the account's key; the whole of it by default."""
-
-    number: int = 0
-    of: int = 1
-
-
-WHOLE = Shard()
-
-
 def run(*, as_of: date, at: datetime, shard: Shard = WHOLE) -> Tally:
     """Decide everything that is due on ``as_of`` in a shard; safe to repeat and to run beside other shards."""
     tally = Tally()
@@ -67,11 +57,10 @@ def run(*, as_of: date, at: datetime, shard: Shard = WHOLE) -> Tally:
     for chunk in _due_cases(as_of, shard):
         with transaction.atomic():
             tally.add(_decide_chunk(chunk, published, as_of=as_of, at=at))
-    for step_days in [min((step.day for rules in published for step in rules.before_due), default=0)]:
-        if step_days:
-            for chunk in _due_bills(as_of, -step_days, shard):
-                with transaction.atomic():
-                    tally.add(_remind_chunk(chunk, published, as_of=as_of, at=at))
+    if early := sorted({(step.code, -step.day) for rules in published for step in rules.before_due}):
+        for chunk in _due_bills(as_of, early, shard):
+            with transaction.atomic():
+                tally.add(_remind_chunk(chunk, published, as_of=as_of, at=at))
     return tally
 
 
@@ -84,15 +73,21 @@ _DUE = """
               FROM accounts_account WHERE oldest_due_on < %(as_of)s
         ) o WHERE NOT EXISTS (SELECT 1 FROM dunning_case c WHERE c.account_id = o.payer AND c.closed_on IS NULL)
     ) due
-     WHERE id > %(last)s AND mod(hashint8(id)::bigint + 2147483648, %(of)s) = %(number)s
+     WHERE id > %(last)s AND mod(id, %(of)s) = %(number)s
      ORDER BY id LIMIT %(chunk)s
 """
+#: Payers with a bill ahead for which the day of a step has come that it has not had.
 _UPCOMING = """
-    SELECT DISTINCT b.account_id FROM accounts_bill b
-     WHERE b.open_amount > b.disputed_amount AND b.due_on > %(as_of)s AND b.due_on <= %(until)s
-       AND b.account_id > %(last)s AND mod(hashint8(b.account_id)::bigint + 2147483648, %(of)s) = %(number)s
-       AND NOT EXISTS (SELECT 1 FROM dunning_case c WHERE c.account_id = b.account_id AND c.closed_on IS NULL)
-     ORDER BY b.account_id LIMIT %(chunk)s
+    SELECT DISTINCT payer FROM (
+        SELECT CASE WHEN a.parent_id IS NOT NULL AND NOT a.pays_itself THEN a.parent_id ELSE a.id END AS payer
+          FROM accounts_bill b JOIN accounts_account a ON a.id = b.account_id
+          JOIN unnest(%(codes)s::text[], %(days)s::int[]) AS s(code, days) ON b.due_on <= %(as_of)s + s.days
+         WHERE b.open_amount > b.disputed_amount AND b.due_on > %(as_of)s AND b.due_on <= %(until)s
+           AND NOT EXISTS (SELECT 1 FROM dunning_billstep d WHERE d.bill_id = b.id AND d.code = s.code)
+    ) ahead
+     WHERE payer > %(last)s AND mod(payer, %(of)s) = %(number)s
+       AND NOT EXISTS (SELECT 1 FROM dunning_case c WHERE c.account_id = payer AND c.closed_on IS NULL)
+     ORDER BY payer LIMIT %(chunk)s
 """
 
 
@@ -100,8 +95,11 @@ def _due_cases(as_of: date, shard: Shard) -> Iterator[list[int]]:
     return _keyset(_DUE, {"as_of": as_of}, shard)
 
 
-def _due_bills(as_of: date, days: int, shard: Shard) -> Iterator[list[int]]:
-    return _keyset(_UPCOMING, {"as_of": as_of, "until": as_of + timedelta(days=days)}, shard)
+def _due_bills(as_of: date, early: Sequence[tuple[str, int]], shard: Shard) -> Iterator[list[int]]:
+    """Chunks of payers, for the steps before the due date: (code, days before)."""
+    codes, days = [code for code, _ in early], [days for _, days in early]
+    until = as_of + timedelta(days=max(days))
+    return _keyset(_UPCOMING, {"as_of": as_of, "until": until, "codes": codes, "days": days}, shard)
 
 
 def _keyset(query: str, parameters: dict[str, object], shard: Shard) -> Iterator[list[int]]:
@@ -110,10 +108,11 @@ def _keyset(query: str, parameters: dict[str, object], shard: Shard) -> Iterator
         with connection.cursor() as cursor:
             cursor.execute(query, parameters | {"last": last, "chunk": CHUNK, "number": shard.number, "of": shard.of})
             chunk = [pk for (pk,) in cursor.fetchall()]
-        if not chunk:
+        if chunk:
+            yield chunk
+            last = chunk[-1]
+        if len(chunk) < CHUNK:
             return
-        yield chunk
-        last = chunk[-1]
 
 
 def _decide_chunk(chunk: Sequence[int], published: list[PolicyRules], *, as_of: date, at: datetime) -> Tally:
@@ -134,9 +133,10 @@ def _decide_chunk(chunk: Sequence[int], published: list[PolicyRules], *, as_of: 
                 closing.append(cases.Closing(fact, rules, reason))
             else:
                 judged.append((fact, rules))
-        elif chosen := policy.choose(published, fact.traits, fact.currency):
-            if policy.enters(chosen, fact.case_facts(chosen, as_of)):
-                entering.append((fact, chosen))
+        elif (chosen := policy.choose(published, fact.traits, fact.currency)) and policy.enters(
+            chosen, fact.case_facts(chosen, as_of)
+        ):
+            entering.append((fact, chosen))
     cases.close(closing, as_of=as_of, at=at)
     day.tally.cases_closed += len(closing)
     day.open_cases(entering)
@@ -306,6 +306,11 @@ class _Day:
                 self.orders.append(self._order(fact, outcome, service.pk))
         elif step.action == policy.TRANSFER:
             self._move(fact, rules, (AccountStatus.COLLECTIONS,), "handed to agents by the policy")
+            if fact.status == AccountStatus.CURRENT:
+                # Only what it pays for is past due, and that shows in no status of its own.
+                payload = {"step": step.code}
+                reason = "an account it pays for is past due"
+                self.record(fact, rules, kinds.TASK_REQUESTED, reason=reason, payload=payload, react=True)
         elif step.action == policy.TASK:
             payload = {"step": step.code}
             self.record(fact, rules, kinds.TASK_REQUESTED, reason=step.code, payload=payload, react=True)
@@ -427,16 +432,28 @@ class _Day:
                 status.move_accounts(hop, actor=f"policy:{label}", at=self.at, on=self.as_of, policy=label)
         if self.unsettled:
             settling.settle(as_of=self.as_of, at=self.at, account_ids=self.unsettled)
+        self._write_off()
+
+    def _write_off(self) -> None:
+        refused: list[events.EventRow] = []
         for fact, rules, code in self.write_offs:
-            cases.write_off(
-                account_id=fact.pk,
-                actor=rules.actor,
-                as_of=self.as_of,
-                at=self.at,
-                reason=code,
-                policy_label=rules.label,
-            )
-            self.tally.cases_closed += 1
+            try:
+                cases.write_off(
+                    account_id=fact.pk,
+                    actor=rules.actor,
+                    as_of=self.as_of,
+                    at=self.at,
+                    reason=code,
+                    policy_label=rules.label,
+                )
+            except cases.CannotWriteOff as refusal:
+                # One account's trouble is a person's business, and stops nobody else's day.
+                reason, payload = f"{code}: {refusal}", {"step": code}
+                row = events.EventRow(fact.pk, kinds.TASK_REQUESTED, rules.actor, self.at, self.as_of, reason)
+                refused.append(replace(row, policy=rules.label, payload=payload, react=True))
+            else:
+                self.tally.cases_closed += 1
+        events.record_many(refused)
 
     def _write_cases(self) -> None:
         if not self.moved:
@@ -464,11 +481,13 @@ def _hops(moves: Sequence[status.Move]) -> Iterator[list[status.Move]]:
 
 
 _BILLS_AHEAD = """
-    SELECT b.account_id, b.id, b.ref, b.due_on, ((b.open_amount - b.disputed_amount) * 1000)::bigint,
+    SELECT x.payer, b.id, b.ref, b.due_on, ((b.open_amount - b.disputed_amount) * 1000)::bigint,
            coalesce(array_agg(s.code) FILTER (WHERE s.code IS NOT NULL), '{}')
-      FROM accounts_bill b LEFT JOIN dunning_billstep s ON s.bill_id = b.id
-     WHERE b.account_id = ANY(%s) AND b.open_amount > b.disputed_amount AND b.due_on > %s
-     GROUP BY b.id ORDER BY b.account_id, b.due_on, b.ref
+      FROM (SELECT id, id AS payer FROM accounts_account WHERE id = ANY(%(ids)s)
+            UNION ALL SELECT id, parent_id FROM accounts_account WHERE parent_id = ANY(%(ids)s) AND NOT pays_itself) x
+      JOIN accounts_bill b ON b.account_id = x.id LEFT JOIN dunning_billstep s ON s.bill_id = b.id
+     WHERE b.open_amount > b.disputed_amount AND b.due_on > %(as_of)s
+     GROUP BY x.payer, b.id ORDER BY x.payer, b.due_on, b.ref
 """
 
 
@@ -480,7 +499,7 @@ def _remind_chunk(chunk: Sequence[int], published: list[PolicyRules], *, as_of: 
     day = _Day(as_of, at)
     ahead: dict[int, list[tuple[int, str, date, int, list[str]]]] = defaultdict(list)
     with connection.cursor() as cursor:
-        cursor.execute(_BILLS_AHEAD, [list(chunk), as_of])
+        cursor.execute(_BILLS_AHEAD, {"ids": list(chunk), "as_of": as_of})
         for account_id, *bill in cursor.fetchall():
             ahead[account_id].append(tuple(bill))  # type: ignore[arg-type]
     taken: list[BillStep] = []
@@ -491,7 +510,7 @@ def _remind_chunk(chunk: Sequence[int], published: list[PolicyRules], *, as_of: 
         case_facts = fact.case_facts(rules, as_of)
         if policy.holding.NOTICES in case_facts.stopped:
             continue
-        covered = {ref for hold in fact.holds if hold.covers(as_of) for ref in hold.bill_refs}
+        covered = fact.covered(as_of)
         groups: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
         for bill_id, ref, due_on, amount, done in ahead[pk]:
             step = policy.due_before(rules, due_on=due_on, as_of=as_of, taken=done)

@@ -22,9 +22,10 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
+from django.db.models.functions import Mod
 
 from accounts import events, settling, status
-from accounts.models import Account, Customer, Service, UnreachableAddress
+from accounts.models import Account, Service, UnreachableAddress
 from dunning import cases, composing, gate, kinds, policy, reading, rulebook, workdays
 from dunning.gateways.base import Gateway, Message, NetworkOrder, NotTaken, Outcome, Unclear
 from dunning.gateways.opening import open_message_gateway, open_network_gateway
@@ -33,6 +34,7 @@ from dunning.models import CaseStep, Notice, ServiceOrder
 from dunning.outbox import OutboxGateway
 from dunning.policy import PolicyRules
 from dunning.reading import AccountFacts
+from dunning.sharding import WHOLE, Shard
 
 ACTOR = "desk:deliver"
 BATCH = 200
@@ -66,7 +68,7 @@ def roads_from_settings(*, now: Callable[[], datetime]) -> Roads:
     for channel in ("sms", "email", "letter", "in_app"):
         chosen = settings.GATEWAYS[channel]
         messages[channel] = (
-            OutboxGateway(channel)
+            OutboxGateway(channel, now=now)
             if chosen["url"] == "outbox"
             else open_message_gateway(
                 chosen["url"],
@@ -78,15 +80,22 @@ def roads_from_settings(*, now: Callable[[], datetime]) -> Roads:
         )
     chosen = settings.GATEWAYS["network"]
     network: Any = (
-        OutboxGateway("network")
+        OutboxGateway("network", now=now)
         if chosen["url"] == "outbox"
         else open_network_gateway(chosen["url"], secret=chosen.get("secret", ""))
     )
     return Roads(messages, network)
 
 
-def deliver(*, as_of: date, at: datetime, roads: Roads, now: Callable[[], datetime] | None = None) -> Counter[str]:
-    """One pass over everything due at ``at``; how many ended in which state. Safe beside other passes.
+def deliver(
+    *,
+    as_of: date,
+    at: datetime,
+    roads: Roads,
+    now: Callable[[], datetime] | None = None,
+    shard: Shard = WHOLE,
+) -> Counter[str]:
+    """One pass over what is due at ``at`` in a shard; how many ended in which state. Safe beside other passes.
 
     ``now`` stamps hand-overs that take time; the default stands still at ``at``.
     """
@@ -94,7 +103,7 @@ def deliver(*, as_of: date, at: datetime, roads: Roads, now: Callable[[], dateti
     ended: Counter[str] = Counter()
     settling.settle(as_of=as_of, at=at)
     ended.update(note_deliveries(as_of=as_of, at=at))
-    for one_pass in (_Notices(as_of, at, clock, roads), _Orders(as_of, at, clock, roads)):
+    for one_pass in (_Notices(as_of, at, clock, roads, shard), _Orders(as_of, at, clock, roads, shard)):
         ended.update(one_pass.run())
     return ended
 
@@ -111,7 +120,7 @@ def note_deliveries(*, as_of: date, at: datetime) -> Counter[str]:
             write_each(rows, ("state", "delivered_at"))
             events.record_many([_event(row, kinds.NOTICE_DELIVERED, as_of, at) for row in rows])
         ended["delivered"] += len(rows)
-        if not rows:
+        if len(rows) < 1_000:
             return +ended
 
 
@@ -127,6 +136,16 @@ def _event(
     return events.EventRow(row.account_id, kind, ACTOR, at, on, reason[:300], payload=payload, react=react)
 
 
+_INTEND = """
+    UPDATE {table} t SET state = 'handing_over', attempts = attempts + 1, lease_until = %s
+     WHERE id = %s AND state = 'pending' {condition}
+       AND NOT EXISTS (SELECT 1 FROM accounts_pendingevent p WHERE p.account_id = t.account_id)
+       AND NOT EXISTS (
+            SELECT 1 FROM accounts_unsettled u JOIN accounts_account a ON a.id = u.account_id
+             WHERE a.id = t.account_id OR (a.parent_id = t.account_id AND NOT a.pays_itself))
+"""
+
+
 class _Pass:
     """What notices and orders have in common on their way out."""
 
@@ -134,8 +153,10 @@ class _Pass:
     withdrawn_kind: str
     failed_kind: str
 
-    def __init__(self, as_of: date, at: datetime, clock: Callable[[], datetime], roads: Roads) -> None:
-        self.as_of, self.at, self.clock, self.roads = as_of, at, clock, roads
+    def __init__(
+        self, as_of: date, at: datetime, clock: Callable[[], datetime], roads: Roads, shard: Shard = WHOLE
+    ) -> None:
+        self.as_of, self.at, self.clock, self.roads, self.shard = as_of, at, clock, roads, shard
         self.ended: Counter[str] = Counter()
         self.rules: dict[int, PolicyRules] = {}
 
@@ -144,6 +165,8 @@ class _Pass:
         last = 0
         while True:
             due = self.model.objects.filter(state="pending", send_at__lte=self.at, pk__gt=last).order_by("pk")
+            if self.shard.of > 1:
+                due = due.annotate(part=Mod("account_id", self.shard.of)).filter(part=self.shard.number)
             batch = list(due.values_list("pk", "account_id")[:BATCH])
             if not batch:
                 return self.ended
@@ -162,8 +185,7 @@ class _Pass:
                 if not self.road(row).knows_keys:
                     self._doubt(row, "the worker stopped in the middle of the hand-over")
                     continue
-                row.state, row.lease_until, row.send_at = "pending", None, self.at
-                row.save(update_fields=["state", "lease_until", "send_at"])
+                self._leave(row, "pending", "the worker stopped in the middle of the hand-over", self.at, unclear=True)
 
     def _locked(self, rows: Any) -> Any:
         related = ("service",) if self.model is ServiceOrder else ("customer",)
@@ -173,8 +195,8 @@ class _Pass:
         """Under lock: look again, withdraw, postpone, word; local roads are done here, the rest is returned."""
         with transaction.atomic():
             accounts = cases.payers_of({account for _, account in batch})
-            cases.lock({account for _, account in batch} | set(accounts))
-            settling.settle(as_of=self.as_of, at=self.at, account_ids=accounts)
+            group = cases.lock({account for _, account in batch} | set(cases.dunned_with(accounts)))
+            settling.settle(as_of=self.as_of, at=self.at, account_ids=group)
             rows = list(
                 self._locked(self.model.objects.filter(pk__in=[pk for pk, _ in batch], state="pending")).order_by("pk")
             )
@@ -208,13 +230,15 @@ class _Pass:
         for row, reason in dropped:
             row.state, row.reason, row.send_at = "withdrawn", reason[:200], None
         write_each([row for row, _ in dropped], ("state", "reason", "send_at"))
-        events.record_many(
-            [_event(row, self.withdrawn_kind, self.as_of, self.at, reason) for row, reason in dropped]
-        )
+        events.record_many([_event(row, self.withdrawn_kind, self.as_of, self.at, reason) for row, reason in dropped])
         steps = Q(pk=None)
         for row, _reason in dropped:
             if row.case_id is not None and row.step_code:
-                steps |= Q(case=row.case_id, case__closed_on=None, code=row.step_code, undone_on=None)
+                instance = row.key.rpartition(".")[0]
+                rest = self.model.objects.filter(case=row.case_id, key__startswith=f"{instance}.")
+                # On another channel, or for another service, the step was done.
+                if not rest.exclude(state="withdrawn").exists():
+                    steps |= Q(case=row.case_id, case__closed_on=None, code=row.step_code, undone_on=None)
         if dropped:
             undone = CaseStep.objects.filter(steps, done_on__isnull=False)
             cases_ = list(undone.values_list("case_id", flat=True))
@@ -252,7 +276,7 @@ class _Pass:
         except Unclear as problem:
             breaker.note_failure(at=self.clock())
             if road.knows_keys:
-                self._retry(row, problem.detail, None)
+                self._retry(row, problem.detail, None, unclear=True)
             else:
                 with transaction.atomic():
                     self._doubt(row, problem.detail)
@@ -260,52 +284,73 @@ class _Pass:
             breaker.note_success()
             with transaction.atomic():
                 cases.lock([row.account_id])
-                self.take(row, outcome, self.clock())
-                self.save([row])
-                self.tell([row], self.clock())
+                if self._still_ours(row):
+                    self.take(row, outcome, self.clock())
+                    self.save([row])
+                    self.tell([row], self.clock())
+                else:
+                    # A receipt was faster than the answer it belongs to, or another worker than ours: theirs stands.
+                    told = self.model.objects.filter(pk=row.pk)
+                    told.filter(provider_ref="").update(provider_ref=outcome.provider_ref or "")
+                    told.filter(sent_at=None).update(sent_at=self.clock())
 
     def _intend(self, row: Any, now: datetime) -> bool:
         """Commit that we are about to call; not when the row was withdrawn or the account's facts are moving."""
-        table = self.model._meta.db_table
         with connection.cursor() as cursor:
             cursor.execute(
-                f"UPDATE {table} t SET state = 'handing_over', attempts = attempts + 1, lease_until = %s "
-                "WHERE id = %s AND state = 'pending' "
-                "AND NOT EXISTS (SELECT 1 FROM accounts_unsettled u WHERE u.account_id = t.account_id) "
-                "AND NOT EXISTS (SELECT 1 FROM accounts_pendingevent p WHERE p.account_id = t.account_id)",
-                [now + LEASE, row.pk],
+                _INTEND.format(table=self.model._meta.db_table, condition=self.only_if), [now + LEASE, row.pk]
             )
             if cursor.rowcount == 0:
                 return False
         row.attempts, row.state, row.lease_until = row.attempts + 1, "handing_over", now + LEASE
         return True
 
-    def _retry(self, row: Any, detail: str, wait: timedelta | None) -> None:
+    def _retry(self, row: Any, detail: str, wait: timedelta | None, *, unclear: bool = False) -> None:
         if row.attempts >= MOST_ATTEMPTS:
             with transaction.atomic():
-                self.fail(row, detail)
+                self.fail(row, detail, unclear=unclear)
             return
         now = self.clock()
-        self._later(row, detail, now + max(wait or timedelta(0), backoff(row.attempts, key=row.key)))
+        self._later(row, detail, now + max(wait or timedelta(0), backoff(row.attempts, key=row.key)), unclear=unclear)
 
-    def _later(self, row: Any, detail: str, send_at: datetime) -> None:
-        row.state, row.reason, row.send_at, row.lease_until = "pending", detail[:200], send_at, None
-        row.save(update_fields=["state", "reason", "send_at", "lease_until"])
-        self.ended["waiting"] += 1
+    def _later(self, row: Any, detail: str, send_at: datetime, *, unclear: bool = False) -> None:
+        if self._leave(row, "pending", detail, send_at, unclear=unclear):
+            self.ended["waiting"] += 1
 
     def _doubt(self, row: Any, detail: str) -> None:
-        row.state, row.reason, row.send_at, row.lease_until = "doubtful", detail[:200], None, None
-        row.save(update_fields=["state", "reason", "send_at", "lease_until"])
-        events.record_many([_event(row, kinds.NOTICE_DOUBTFUL, self.as_of, self.clock(), detail)])
-        self.ended["doubtful"] += 1
+        if self._leave(row, "doubtful", detail, None):
+            events.record_many([_event(row, kinds.NOTICE_DOUBTFUL, self.as_of, self.clock(), detail)])
+            self.ended["doubtful"] += 1
 
-    def fail(self, row: Any, detail: str) -> None:
-        row.state, row.reason, row.send_at, row.lease_until = "failed", detail[:200], None, None
-        row.save(update_fields=["state", "reason", "send_at", "lease_until"])
+    def fail(self, row: Any, detail: str, *, unclear: bool = False) -> bool:
+        """Nobody takes it: an event for whoever must look. False where somebody else told otherwise meanwhile."""
+        if not self._leave(row, "failed", detail, None, unclear=unclear):
+            return False
         events.record_many([_event(row, self.failed_kind, self.as_of, self.clock(), detail, react=True)])
         self.ended["failed"] += 1
+        return True
+
+    def _still_ours(self, row: Any) -> bool:
+        """Lock the row, if it is as this worker left it: nobody has withdrawn it or told what became of it."""
+        same = self.model.objects.filter(pk=row.pk, state=row.state, lease_until=row.lease_until)
+        return same.select_for_update().values_list("pk").first() is not None
+
+    def _leave(self, row: Any, state: str, detail: str, send_at: datetime | None, *, unclear: bool = False) -> bool:
+        """Write how a try ended, where the row is still as this worker left it; whether it was.
+
+        ``unclear`` keeps on an order that the network may have it: who closes the case then restores.
+        """
+        same = self.model.objects.filter(pk=row.pk, state=row.state, lease_until=row.lease_until)
+        if unclear and self.model is ServiceOrder:
+            row.sent_at = row.sent_at or self.clock()
+        row.state, row.reason, row.send_at, row.lease_until = state, detail[:200], send_at, None
+        columns = ("state", "reason", "send_at", "lease_until", "sent_at")
+        return bool(same.update(**{column: getattr(row, column) for column in columns}))
 
     # What notices and orders do differently.
+
+    #: More that must hold of a row in the statement that commits to calling.
+    only_if = ""
 
     def road(self, row: Any) -> Any:
         raise TypeError
@@ -355,8 +400,10 @@ class _Notices(_Pass):
             minimum = max(
                 rules.enter_min_amount.of(fact.currency) or 0, (step.min_amount.of(fact.currency) or 0) if step else 0
             )
-            if facts.amount < minimum:
+            if facts.amount < minimum or policy.exits(rules, fact.currency, fact.past_due_amount):
                 return "below the minimum amount", None
+        elif fact.case is not None:
+            return "a case was opened", None
         if policy.holding.NOTICES in facts.stopped:
             return "a hold is in force", None
         if row.channel not in fact.reachable():
@@ -381,6 +428,8 @@ class _Notices(_Pass):
     def compose(self, rows: Sequence[Notice], facts: Mapping[int, AccountFacts]) -> list[tuple[Notice, Message]]:
         wanted = {row.pk: self._bill_refs(row, facts[row.account_id]) for row in rows}
         details = composing.bill_details({ref for refs in wanted.values() for ref in refs})
+        # A reminder before the due date lapses with it.
+        lapsed = {ref for ref, bill in details.items() if bill.due_on <= self.as_of}
         services: dict[int, list[str]] = defaultdict(list)
         for account_id, number, kind in (
             Service.objects.filter(account__in={row.account_id for row in rows}, protected=False)
@@ -391,6 +440,8 @@ class _Notices(_Pass):
         composed = []
         for row in rows:
             bills = [details[ref] for ref in wanted[row.pk] if ref in details and details[ref].open_amount > 0]
+            if row.case_id is None:
+                bills = [bill for bill in bills if bill.ref not in lapsed]
             if not bills:
                 self._withdraw([(row, "nothing is open on its bills")])
                 continue
@@ -401,7 +452,17 @@ class _Notices(_Pass):
         return composed
 
     def _bill_refs(self, row: Notice, fact: AccountFacts) -> list[str]:
-        return row.bill_refs if row.case_id is None else [bill.ref for bill in fact.judged(self.as_of)]
+        if row.case_id is not None:
+            return [bill.ref for bill in fact.judged(self.as_of)]
+        covered = fact.covered(self.as_of)
+        return [ref for ref in row.bill_refs if ref not in covered]
+
+    def fail(self, row: Notice, detail: str, *, unclear: bool = False) -> bool:
+        """A gateway that never takes it: the next channel's turn."""
+        failed = super().fail(row, detail, unclear=unclear)
+        if failed:
+            go_on(row, detail, at=self.clock())
+        return failed
 
     def take(self, row: Notice, outcome: Outcome, at: datetime) -> None:
         """The far side's answer on the notice's row; a refusal goes on to the next channel."""
@@ -509,6 +570,9 @@ def _payers(account_ids: set[int]) -> tuple[list[int], list[int]]:
 
 class _Orders(_Pass):
     model = ServiceOrder
+    #: Of one service, orders reach the network in their order: a restore waits for the limit that is on its way.
+    only_if = """AND NOT EXISTS (SELECT 1 FROM dunning_serviceorder o
+                  WHERE o.service_id = t.service_id AND o.id < t.id AND o.state = 'handing_over')"""
     withdrawn_kind = kinds.ORDER_WITHDRAWN
     failed_kind = kinds.ORDER_FAILED
 
@@ -531,7 +595,7 @@ class _Orders(_Pass):
         minimum = max(
             rules.enter_min_amount.of(fact.currency) or 0, (step.min_amount.of(fact.currency) or 0) if step else 0
         )
-        if not judged or facts.amount < minimum:
+        if not judged or facts.amount < minimum or policy.exits(rules, fact.currency, fact.past_due_amount):
             return "below the minimum amount", None
         if policy.holding.LIMITS in facts.stopped:
             return "a hold is in force", None
@@ -553,9 +617,7 @@ class _Orders(_Pass):
     def compose(
         self, rows: Sequence[ServiceOrder], facts: Mapping[int, AccountFacts]
     ) -> list[tuple[ServiceOrder, NetworkOrder]]:
-        refs = dict(
-            Account.objects.filter(pk__in={row.service.account_id for row in rows}).values_list("pk", "ref")
-        )
+        refs = dict(Account.objects.filter(pk__in={row.service.account_id for row in rows}).values_list("pk", "ref"))
         return [
             (
                 row,
@@ -596,8 +658,13 @@ class _Orders(_Pass):
 
 
 def settle_service(order: ServiceOrder, *, as_of: date, at: datetime) -> None:
-    """The network confirmed: move the service, under lock, unless it is past that rung already."""
+    """The network confirmed: move the service, under lock, unless it is past that rung already.
+
+    A confirmation that comes after that of a later order moves nothing.
+    """
     service = Service.objects.select_for_update().get(pk=order.service_id)
+    if ServiceOrder.objects.filter(service=service, pk__gt=order.pk, state="confirmed").exists():
+        return
     source, target = service.status, order.rung
     if (source, target) in status.graph(Service):
         move = status.Move(service.pk, source, target, order.reason)

@@ -4,7 +4,8 @@ a provider yet. Storing is part of the transaction that notes the hand-over, so 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from dunning.gateways.base import Message, NetworkOrder, Outcome
 from dunning.models import OutboxMessage
@@ -15,8 +16,8 @@ class OutboxGateway:
 
     knows_keys = True
 
-    def __init__(self, channel: str) -> None:
-        self.channel = channel
+    def __init__(self, channel: str, *, now: Callable[[], datetime]) -> None:
+        self.channel, self.now = channel, now
 
     def hand_over(self, handed: Message | NetworkOrder, /) -> Outcome:
         return self.hand_over_many([handed])[0]
@@ -35,6 +36,7 @@ class OutboxGateway:
                 to=handed.service_ref,
                 subject=handed.rung,
                 text=handed.reason,
+                received_at=self.now(),
             )
         return OutboxMessage(
             key=handed.key,
@@ -46,6 +48,7 @@ class OutboxGateway:
             html=handed.html or "",
             language=handed.language,
             attachment=handed.attachment,
+            received_at=self.now(),
         )
 
     def _answer(self, handed: Message | NetworkOrder) -> Outcome:

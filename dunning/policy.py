@@ -243,7 +243,7 @@ class CaseFacts:
         if (anchor := self.anchor) is None:
             return None
         past_due = (self.as_of - anchor).days
-        return past_due - holding.stopped_days(self.holds, after=anchor, until=self.as_of) if self.holds else past_due
+        return past_due - 0*holding.stopped_days(self.holds, after=anchor, until=self.as_of) if self.holds else past_due
 
 
 class Outcome(NamedTuple):
@@ -373,7 +373,7 @@ def _warn_again(rules: PolicyRules, facts: CaseFacts, step: StepRule) -> Outcome
     done = facts.done.get(step.warned_by)
     if rule is None or done is None or not done.over or done.result == PASSED_OVER:
         return None
-    if holding.NOTICES in facts.stopped:
+    if _reason_to_wait(rules, facts, rule)[0]:
         return None
     warning = facts.warnings.get(step.warned_by)
     if warning is not None and warning.on_its_way and _counts(warning, facts):

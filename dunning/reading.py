@@ -80,9 +80,13 @@ class AccountFacts:
         channels = {channel for channel, kind in NEEDS.items() if self.contact.get(kind)}
         return frozenset((channels | {"in_app"}) - self.refused_channels)
 
+    def covered(self, as_of: date) -> set[str]:
+        """Bills under a promise or a plan."""
+        return {ref for hold in self.holds if hold.covers(as_of) for ref in hold.bill_refs}
+
     def judged(self, as_of: date) -> tuple[JudgedBill, ...]:
         """Past-due bills less what is contested, without those under a promise or plan."""
-        covered = {ref for hold in self.holds if hold.bill_refs and hold.covers(as_of) for ref in hold.bill_refs}
+        covered = self.covered(as_of)
         return tuple(
             JudgedBill(
                 bill.ref,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 
 from accounts.models import fields
 
@@ -28,7 +31,11 @@ class Customer(models.Model):
     birth_date = models.DateField(null=True, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["phone"], condition=~Q(phone=""), name="customer_phone")]
+        indexes = [
+            models.Index(fields=["phone"], condition=~Q(phone=""), name="customer_phone"),
+            models.Index(Upper("email"), condition=~Q(email=""), name="customer_email"),
+            GinIndex(SearchVector("name", config="simple"), name="customer_name_words"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.ref})"
@@ -66,6 +73,7 @@ class UnreachableAddress(models.Model):
     reason = models.CharField(max_length=200)
 
     class Meta:
+        verbose_name_plural = "unreachable addresses"
         constraints = [models.UniqueConstraint(fields=["kind", "value"], name="unreachable_once")]
 
     def __str__(self) -> str:

@@ -54,7 +54,7 @@ def queue_page(request: DeskRequest) -> HttpResponse:
         page = Paginator(listed, PAGE).get_page(request.GET.get("page"))
         context |= {"page": page, "items": page.object_list, "left": page.paginator.count}
     else:
-        context |= {"items": list(offered(listed, at)[:TOP]), "left": offered(waiting, at).count()}
+        context |= {"items": list(queue.offered(listed, at=at)[:TOP]), "left": queue.offered(waiting, at=at).count()}
     return render(request, "agents/queue.html", context)
 
 
@@ -74,15 +74,12 @@ def next_account(request: DeskRequest) -> HttpResponse:
 
 
 def within_team(agent: Agent, items: QuerySet[WorkItem]) -> QuerySet[WorkItem]:
-    """The items on the agent's side of the team wall."""
+    """The items on the agent's side of the team wall; approvals for those who may approve."""
+    if not rights.may(agent, rights.Act.APPROVE):
+        items = items.exclude(kind=WorkItem.Kind.APPROVAL)
     if rights.sees_all_teams(agent):
         return items
     return items.filter(Q(team=None) | Q(team_id=agent.team_id)) if agent.team_id else items.filter(team=None)
-
-
-def offered(items: QuerySet[WorkItem], at: datetime) -> QuerySet[WorkItem]:
-    """Those whose time has come."""
-    return items.filter(Q(not_before=None) | Q(not_before__lte=at))
 
 
 def my_day(*, agent: Agent, as_of: date, at: datetime) -> dict[str, Any]:

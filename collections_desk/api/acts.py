@@ -208,9 +208,9 @@ class HoldBody(Body):
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         if given["reason"] != Hold.Reason.MANUAL:
-            ticked = {name: "Only a manual hold says what it stops." for name in ("stops", "stops_clock") if name in given}
-            if ticked:
-                raise serializers.ValidationError(ticked)
+            for name in ("stops", "stops_clock"):
+                if name in given:
+                    raise serializers.ValidationError({name: "Only a manual hold says what it stops."})
         return given
 
 
@@ -225,7 +225,12 @@ class HoldsView(DeskView):
             OpenApiExample(
                 "Hardship",
                 request_only=True,
-                value={"reason": "hardship", "starts_on": "2026-08-04", "ends_on": "2026-09-04", "note": "Lost his job"},
+                value={
+                    "reason": "hardship",
+                    "starts_on": "2026-08-04",
+                    "ends_on": "2026-09-04",
+                    "note": "Lost his job",
+                },
             )
         ],
     )
@@ -313,7 +318,7 @@ class InstalmentBody(Body):
 
 
 class PlanBody(Body):
-    instalments = InstalmentBody(many=True, min_length=1, max_length=MOST)
+    instalments = serializers.ListField(child=InstalmentBody(), min_length=1, max_length=MOST)
     bill_ids = bills()
     note = Text(required=False, allow_blank=True, default="")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
 from django.http import Http404
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
@@ -42,7 +41,6 @@ def _of(row: Any) -> dict[str, str]:
     return {"account": row.account.ref, "currency": row.account.currency}
 
 
-
 class PromiseView(AgreementView):
     @extend_schema(
         operation_id="promise", summary="A promise", responses={200: PromiseShape, **REFUSALS(401, 403, 404)}
@@ -77,9 +75,7 @@ class PlanCancelView(AgreementView):
     def post(self, request: Request, ref: str) -> Response:
         plan = self.found(Plan, ref)
         given = self.body(ReasonBody)
-        ended = plans.cancel(
-            plan_id=plan.pk, actor=self.actor, as_of=self.as_of, at=self.at, reason=given["reason"]
-        )
+        ended = plans.cancel(plan_id=plan.pk, actor=self.actor, as_of=self.as_of, at=self.at, reason=given["reason"])
         return Response(plan_answer(ended, list(ended.instalments.order_by("position")), **_of(plan)))
 
 
@@ -106,9 +102,7 @@ class DisputeResolveView(AgreementView):
         parameters=[IDEMPOTENCY_KEY],
         request=ResolveBody,
         responses={200: DisputeShape, **REFUSALS(400, 401, 403, 404, 409)},
-        examples=[
-            OpenApiExample("Upheld", request_only=True, value={"outcome": "upheld", "note": "Billed twice"})
-        ],
+        examples=[OpenApiExample("Upheld", request_only=True, value={"outcome": "upheld", "note": "Billed twice"})],
     )
     @given_once
     def post(self, request: Request, ref: str) -> Response:
@@ -140,7 +134,5 @@ class HoldLiftView(AgreementView):
         given = self.body(ReasonBody)
         if not rights.may_lift(request.user, hold.reason):
             raise PermissionDenied
-        lifted = holds.lift(
-            hold_id=hold.pk, actor=self.actor, as_of=self.as_of, at=self.at, reason=given["reason"]
-        )
+        lifted = holds.lift(hold_id=hold.pk, actor=self.actor, as_of=self.as_of, at=self.at, reason=given["reason"])
         return Response(hold_answer(lifted, **_of(hold)))

@@ -88,7 +88,9 @@ class Body(serializers.Serializer[Any]):
             unknown = [str(name) for name in given if name not in self.fields]
             if unknown:
                 known = ", ".join(self.fields) or "none"
-                raise serializers.ValidationError({name[:100]: f"Unknown field; there are: {known}." for name in unknown[:20]})
+                raise serializers.ValidationError(
+                    {name[:100]: f"Unknown field; there are: {known}." for name in unknown[:20]}
+                )
         return super().to_internal_value(given)
 
 

@@ -1,7 +1,7 @@
 """What gateways and the network tell afterwards. Nobody logs in here: the signature is the proof.
 
-``X-Signature`` is the HMAC-SHA256 of the exact body in hex, under ``DESK_CALLBACK_SECRET``. The same news twice is taken
-once, so a body that is sent again does no harm.
+``X-Signature`` is the HMAC-SHA256 of the exact body in hex, under ``DESK_CALLBACK_SECRET``. The same news twice is
+taken once, so a body that is sent again does no harm.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class RawParser(BaseParser):
 
     media_type = "*/*"
 
-    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> bytes:
+    def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         content: bytes = stream.read(most + 1)
         if len(content) > most:
@@ -93,7 +93,8 @@ class CallbackView(DeskView):
     def post(self, request: Request, gateway: str) -> Response:
         if gateway not in (*MESSAGES, NETWORK):
             raise Http404
-        body = request.data if isinstance(request.data, bytes) else b""
+        content: Any = request.data
+        body = content if isinstance(content, bytes) else b""  # without a body nothing is parsed
         if not verify_signature(body, request.headers.get("X-Signature", ""), settings.CALLBACK_SECRET):
             raise exceptions.PermissionDenied("The signature does not fit the body.")
         return Response({"taken": self._confirm(body) if gateway == NETWORK else self._take(body)})

@@ -65,9 +65,7 @@ class FactsView(DeskView):
         asked = self.query(self.listing)
         rows = self.narrowed(self.visible(), asked)
         return Response(
-            pages.page(
-                request, self.valued(rows), asked, shown=self.shown, key=lambda row: int(row["row_key"])
-            )
+            pages.page(request, self.valued(rows), asked, shown=self.shown, key=lambda row: int(row["row_key"]))
         )
 
     def take_list(self, request: Request) -> Response:
@@ -186,9 +184,9 @@ def facts_view(
         operation_id=f"{plural}_create",
         summary=f"Bring {plural}: all of the list or none",
         description=(
-            f"Objects with the columns of `{spec.file}`. An id that is there already is brought to what the object says. "
-            "Amounts are shown at once in the account's resource. A row that cannot be used refuses the list; `errors` "
-            "names each by `index` and `column`."
+            f"Objects with the columns of `{spec.file}`. An id that is there already is brought to what the object "
+            "says. Amounts are shown at once in the account's resource. A row that cannot be used refuses the list; "
+            "`errors` names each by `index` and `column`."
         ),
         parameters=[IDEMPOTENCY_KEY],
         request=shape(many=True),

@@ -1,12 +1,12 @@
 """Every refusal of the API as problem+json (RFC 9457): ``type, title, status, code, detail``.
 
-    code        status   when
-    invalid     400      the body, a parameter or an id cannot be used; ``errors`` names each field
-    forbidden   401/403  nobody is logged in; the role does not allow it
-    blocked     403      the contact gate says no; ``decision`` is its answer
-    not_found   404      there is no such thing, or it is another team's
-    conflict    409      it was done already, somebody else holds it, the Idempotency-Key was used for something else
-    refused     422      understood, and not done: the text tells what would be
+code        status   when
+invalid     400      the body, a parameter or an id cannot be used; ``errors`` names each field
+forbidden   401/403  nobody is logged in; the role does not allow it
+blocked     403      the contact gate says no; ``decision`` is its answer
+not_found   404      there is no such thing, or it is another team's
+conflict    409      it was done already, somebody else holds it, the Idempotency-Key was used for something else
+refused     422      understood, and not done: the text tells what would be
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class Problem(Shape):
     status = serializers.IntegerField()
     code = serializers.ChoiceField(["invalid", "not_found", "forbidden", "conflict", "blocked", "refused"])
     detail = serializers.CharField()
-    errors = serializers.ListField(
+    errors = serializers.ListField(  # type: ignore[assignment]  # a field of the answer; nobody validates with this shape
         child=serializers.DictField(), required=False, help_text="Which fields, or which rows by index and column."
     )
 

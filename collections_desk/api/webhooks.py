@@ -57,8 +57,8 @@ class WebhooksView(DeskView):
         operation_id="webhooks_create",
         summary="Be told of events",
         description=(
-            "Every matching event is posted to the URL as JSON, with `X-Signature: sha256=…`, the HMAC-SHA256 of the body "
-            "under the secret. Anything but 2xx is tried again for two days, then kept as a dead letter."
+            "Every matching event is posted to the URL as JSON, with `X-Signature: sha256=…`, the HMAC-SHA256 of the "
+            "body under the secret. Anything but 2xx is tried again for two days, then kept as a dead letter."
         ),
         parameters=[IDEMPOTENCY_KEY],
         request=WebhookBody,
@@ -109,7 +109,10 @@ class WebhookView(WebhooksView):
     @extend_schema(
         operation_id="webhook_delete",
         summary="Be told no more",
-        responses={204: OpenApiResponse(description="Gone, with the calls it still waited for."), **REFUSALS(401, 403, 404)},
+        responses={
+            204: OpenApiResponse(description="Gone, with the calls it still waited for."),
+            **REFUSALS(401, 403, 404),
+        },
     )
     def delete(self, request: Request, pk: int) -> Response:
         webhook = Webhook.objects.filter(pk=pk).first()

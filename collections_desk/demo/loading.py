@@ -26,12 +26,13 @@ from accounts.models import Customer
 from agents.models import Agent, Team
 from collections_desk import journey
 from collections_desk.book import BOOK
+from collections_desk.crew import Crew
 from collections_desk.demo.book import write_book
 from collections_desk.demo.shift import work_the_queue
-from dunning import deliver, policy_file, writing
+from dunning import policy_file, writing
 
 #: So many days are run for real before the demo opens.
-DAYS = 75
+DAYS = 62
 #: The agents' last days at work.
 WORKED_DAYS = 10
 #: Moments of delivery, UTC: morning in Asia and Europe, morning in America.
@@ -103,20 +104,19 @@ def load(plan: Plan, *, say: Callable[[str], None]) -> None:
             settling.settle(as_of=eve, at=_at(eve, PASSES[0]), actor="import")
             journey.react_to_all(as_of=eve, at=_at(eve, PASSES[0]))
     say(f"Running the last {DAYS} days")
-    with _bar(plan) as advance:
+    with Crew(size=2) as crew, _bar(plan) as advance:
         for day in _days(plan):
-            _live(day, agents_work=day > plan.as_of - timedelta(days=WORKED_DAYS))
+            _live(day, crew, agents_work=day > plan.as_of - timedelta(days=WORKED_DAYS))
             advance()
 
 
-def _live(day: date, *, agents_work: bool) -> None:
+def _live(day: date, crew: Crew, *, agents_work: bool) -> None:
     """One day as the desk lives it: the run at night, deliveries, the agents' shift."""
-    journey.run_day(as_of=day, at=_at(day, time(0, 5)))
+    journey.run_day(as_of=day, at=_at(day, time(0, 5)), decisions=crew.decide)
     for moment in PASSES:
         at = _at(day, moment)
-        roads = deliver.roads_from_settings(now=lambda at=at: at)  # type: ignore[misc]
+        crew.deliver(as_of=day, at=at)
         with journey.gathering():
-            deliver.deliver(as_of=day, at=at, roads=roads)
             journey.react_to_all(as_of=day, at=at)
             if agents_work:
                 work_the_queue(as_of=day, at=at + timedelta(minutes=5))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
+from accounts.models import Customer
 from accounts.money import quantize
 from accounts.refusals import Refused
 from agents import calls, queue
@@ -53,6 +55,13 @@ def work_the_queue(*, as_of: date, at: datetime) -> int:
     return worked
 
 
+def _tomorrow(at: datetime, customer: Customer, chance: random.Random) -> datetime:
+    """A full or half hour of the customer's next working morning or afternoon."""
+    zone = ZoneInfo(customer.timezone or "UTC")
+    day = at.astimezone(zone).date() + timedelta(days=3 if at.isoweekday() >= 5 else 1)
+    return datetime.combine(day, time(chance.randint(9, 17), chance.choice((0, 30))), tzinfo=zone)
+
+
 def _one_call(agent: Agent, chance: random.Random, *, as_of: date, at: datetime) -> bool:
     item = queue.claim_next(agent=agent, at=at)
     if item is None:
@@ -76,15 +85,19 @@ def _one_call(agent: Agent, chance: random.Random, *, as_of: date, at: datetime)
             started_at=at,
             duration_seconds=chance.randint(95, 420) if right_party else chance.randint(12, 40),
             note=chance.choice(_NOTES[disposition]),
-            callback_at=at + timedelta(hours=chance.randint(3, 28)) if disposition == "rpc_callback" else None,
+            callback_at=_tomorrow(at, account.customer, chance) if disposition == "rpc_callback" else None,
             promise=promise,
             as_of=as_of,
             at=at + timedelta(minutes=6),
         )
-    except Refused as refusal:
-        # Not callable now (hours, a hold): the account waits for its time.
-        wait = at + timedelta(hours=18)
-        queue.complete(item_id=item.pk, agent=agent, at=at, outcome=str(refusal)[:60], not_before=wait)
+    except calls.CannotCall as refusal:
+        # Not callable now: the account waits until it may be called.
+        allowed = refusal.decision.next_allowed_at if refusal.decision else None
+        wait = allowed or at + timedelta(hours=20)
+        queue.complete(item_id=item.pk, agent=agent, at=at, outcome="cannot be called now", not_before=wait)
+        return False
+    except Refused:
+        queue.release(item_id=item.pk, agent=agent, at=at)
         return False
     if WorkItem.objects.filter(pk=item.pk, done_at=None, claimed_by=agent).exists():
         queue.release(item_id=item.pk, agent=agent, at=at + timedelta(minutes=7))

@@ -1,2 +1,9 @@
-"""The customer's own page: what is owed and how to pay, behind a second factor.
+"""The customer's own page: what is owed, how to pay, and a way to say what is wrong, behind a second factor.
+
+texts           the words, in the customer's language
+second_factor   the one question, its tries, and for how long its answer holds
+page            what is shown
+asking          what the customer tells us from there
+views           the addresses' views
+urls            the addresses
 """

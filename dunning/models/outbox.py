@@ -15,9 +15,10 @@ class OutboxMessage(models.Model):
     html = models.TextField(blank=True, default="")
     language = models.CharField(max_length=12, blank=True, default="")
     attachment = models.BinaryField(null=True, blank=True)
-    received_at = models.DateTimeField(auto_now_add=True)
+    received_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "message"
         indexes = [models.Index(fields=["account_ref", "-id"], name="outbox_account")]
 
     def __str__(self) -> str:

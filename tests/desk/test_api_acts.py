@@ -67,10 +67,12 @@ def test_the_resource_of_an_account_has_every_field_of_the_interface() -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("get", "accounts/{a}/"), ("get", "accounts/{a}/timeline/"), ("get", "accounts/{a}/contact-check/?channel=call"),
+        ("get", "accounts/{a}/"), ("get", "accounts/{a}/timeline/"),
+        ("get", "accounts/{a}/contact-check/?channel=call"),
         ("post", "accounts/{a}/calls/"), ("post", "accounts/{a}/promises/"), ("post", "accounts/{a}/disputes/"),
         ("post", "accounts/{a}/holds/"), ("post", "accounts/{a}/notes/"), ("post", "accounts/{a}/plans/"),
-        ("post", "accounts/{a}/plans/quote/"), ("get", "promises/{p}/"), ("get", "plans/{l}/"), ("get", "disputes/{d}/"),
+        ("post", "accounts/{a}/plans/quote/"), ("get", "promises/{p}/"), ("get", "plans/{l}/"),
+        ("get", "disputes/{d}/"),
         ("post", "plans/{l}/cancel/"), ("post", "holds/{h}/lift/"), ("post", "queue/{i}/release/"),
         ("post", "queue/{i}/complete/"),
     ],
@@ -191,7 +193,9 @@ def test_a_call_is_logged_with_the_promise_given_in_it() -> None:
     answer = client.post(
         f"/api/v1/accounts/{account.ref}/calls/",
         call_body(
-            disposition="rpc_promise", right_party=True, promise={"amount": "100.00", "due_on": "2026-03-20", "note": ""}
+            disposition="rpc_promise",
+            right_party=True,
+            promise={"amount": "100.00", "due_on": "2026-03-20", "note": ""},
         ),
     )
 
@@ -204,7 +208,11 @@ def test_the_gate_answers_over_the_api_as_the_command_does() -> None:
     address = f"/api/v1/accounts/{account.ref}/contact-check/"
 
     now = caller().get(f"{address}?channel=call").data
-    later = caller().get(f"{address}?channel=call&at={(datetime.now(UTC) + timedelta(hours=11)).strftime('%Y-%m-%dT%H:%M:%SZ')}").data
+    later = (
+        caller()
+        .get(f"{address}?channel=call&at={(datetime.now(UTC) + timedelta(hours=11)).strftime('%Y-%m-%dT%H:%M:%SZ')}")
+        .data
+    )
 
     assert now["outcome"] == "ALLOW"
     assert later["outcome"] == "HOLD"
@@ -246,7 +254,9 @@ def test_a_dispute_is_opened_by_an_agent_and_resolved_by_a_supervisor() -> None:
     account, agent = owing("100.00"), caller()
     bill = account.bills.get().ref
 
-    opened = agent.post(f"/api/v1/accounts/{account.ref}/disputes/", {"bill_id": bill, "amount": "30.00", "reason": "roaming"})
+    opened = agent.post(
+        f"/api/v1/accounts/{account.ref}/disputes/", {"bill_id": bill, "amount": "30.00", "reason": "roaming"}
+    )
     assert (opened.status_code, opened.data["status"]) == (201, "open")
     assert agent.get(f"/api/v1/accounts/{account.ref}/").data["disputed"] == "30.00"
     address = f"/api/v1/disputes/{opened.data['dispute_id']}/"
@@ -275,7 +285,10 @@ def test_agents_lift_what_they_could_have_placed_supervisors_every_hold() -> Non
 def test_the_queue_gives_the_best_item_and_takes_it_back() -> None:
     client = caller()
     assert client.post("/api/v1/queue/next/").status_code == 204
-    low, high = make_item(owing(), score=1), make_item(owing(), score=9, score_parts=[{"name": "amount", "points": 9, "text": "EUR 100"}])
+    low, high = (
+        make_item(owing(), score=1),
+        make_item(owing(), score=9, score_parts=[{"name": "amount", "points": 9, "text": "EUR 100"}]),
+    )
 
     first = client.post("/api/v1/queue/next/").data
     assert (first["item"], first["score"], first["reasons"][0]["name"]) == (high.pk, 9, "amount")
@@ -306,10 +319,17 @@ def test_the_timeline_tells_the_newest_first_with_actor_and_reason() -> None:
     assert client.get(answer["next"]).data["results"][0]["event_id"] < event["event_id"]
 
 
-@pytest.mark.parametrize("address", ["/api/v1/nothing/", "/api/v1/accounts/a%00b/", "/api/v1/accounts/ü/", "/api/v1/queue/x/release/", "/api/v1/"])
+@pytest.mark.parametrize(
+    "address",
+    ["/api/v1/nothing/", "/api/v1/accounts/a%00b/", "/api/v1/accounts/ü/", "/api/v1/queue/x/release/", "/api/v1/"],
+)
 def test_an_address_that_is_none_answers_a_problem(address: str) -> None:
     answer = caller().get(address)
-    assert (answer.status_code, answer["Content-Type"], answer.data["code"]) == (404, "application/problem+json", "not_found")
+    assert (answer.status_code, answer["Content-Type"], answer.data["code"]) == (
+        404,
+        "application/problem+json",
+        "not_found",
+    )
 
 
 def test_another_method_answers_a_problem() -> None:

@@ -29,7 +29,16 @@ def book(client: APIClient) -> None:
         ("customers", {"customer_id": "C-1", "name": "Ana Ruiz", "kind": "residential", "birth_date": "1980-05-06"}),
         ("accounts", {"account_id": "A-1", "customer_id": "C-1", "currency": "EUR"}),
         ("services", {"service_id": "S-1", "account_id": "A-1", "kind": "mobile", "protected": True}),
-        ("bills", {"bill_id": "B-1", "account_id": "A-1", "issued_on": "2026-01-01", "due_on": "2026-01-15", "amount": "100.00"}),
+        (
+            "bills",
+            {
+                "bill_id": "B-1",
+                "account_id": "A-1",
+                "issued_on": "2026-01-01",
+                "due_on": "2026-01-15",
+                "amount": "100.00",
+            },
+        ),
     ):
         answer = client.post(f"/api/v1/{path}/", [row])
         assert answer.status_code == 201, answer.data
@@ -71,7 +80,11 @@ def test_a_bad_row_refuses_the_whole_list_and_names_its_index_and_column(integra
 
     answer = integration.post("/api/v1/payments/", [PAYMENT, {**PAYMENT, "payment_id": "P-2", "amount": "1.234"}])
 
-    assert (answer.status_code, answer["Content-Type"], answer.data["code"]) == (400, "application/problem+json", "invalid")
+    assert (answer.status_code, answer["Content-Type"], answer.data["code"]) == (
+        400,
+        "application/problem+json",
+        "invalid",
+    )
     assert [(error["index"], error["column"]) for error in answer.data["errors"]] == [(1, "amount")]
     assert not Payment.objects.exists()
 
@@ -106,7 +119,11 @@ def test_a_body_that_cannot_be_used_is_invalid_never_our_fault(integration: APIC
 
 def test_another_media_type_is_refused_as_a_problem(integration: APIClient) -> None:
     answer = integration.generic("POST", "/api/v1/payments/", "a,b", content_type="text/csv")
-    assert (answer.status_code, answer["Content-Type"], answer.data["code"]) == (415, "application/problem+json", "invalid")
+    assert (answer.status_code, answer["Content-Type"], answer.data["code"]) == (
+        415,
+        "application/problem+json",
+        "invalid",
+    )
 
 
 def test_pages_follow_each_other_without_a_gap_or_a_repeat(integration: APIClient) -> None:
@@ -129,7 +146,19 @@ def test_a_list_is_narrowed_to_an_account(integration: APIClient) -> None:
     assert [row["service_id"] for row in answer.data["results"]] == [service.ref]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=ten", "limit=99999999999999", "cursor=%00", "cursor=AAAA", "x=1", "limit=1&limit=2", "account_id=%00"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=ten",
+        "limit=99999999999999",
+        "cursor=%00",
+        "cursor=AAAA",
+        "x=1",
+        "limit=1&limit=2",
+        "account_id=%00",
+    ],
+)
 def test_a_parameter_that_cannot_be_used_is_invalid(integration: APIClient, query: str) -> None:
     answer = integration.get(f"/api/v1/bills/?{query}")
     assert (answer.status_code, answer.data["code"]) == (400, "invalid")
@@ -149,7 +178,11 @@ def test_an_admin_brings_facts() -> None:
 def test_nobody_gets_in_without_a_token_or_with_a_wrong_one() -> None:
     for client in (APIClient(), APIClient(HTTP_AUTHORIZATION="Token nonsense")):
         answer = client.get("/api/v1/bills/")
-        assert (answer.status_code, answer["Content-Type"], answer.data["code"]) == (401, "application/problem+json", "forbidden")
+        assert (answer.status_code, answer["Content-Type"], answer.data["code"]) == (
+            401,
+            "application/problem+json",
+            "forbidden",
+        )
 
 
 def test_a_user_without_a_role_sees_nothing() -> None:
@@ -203,12 +236,20 @@ def test_the_same_key_with_another_body_or_address_is_a_conflict(integration: AP
 def test_a_key_belongs_to_its_caller(integration: APIClient) -> None:
     book(integration)
     integration.post("/api/v1/payments/", [PAYMENT], HTTP_IDEMPOTENCY_KEY="k1")
-    assert caller("admin").post("/api/v1/payments/", [{**PAYMENT, "payment_id": "P-9"}], HTTP_IDEMPOTENCY_KEY="k1").status_code == 201
+    assert (
+        caller("admin")
+        .post("/api/v1/payments/", [{**PAYMENT, "payment_id": "P-9"}], HTTP_IDEMPOTENCY_KEY="k1")
+        .status_code
+        == 201
+    )
 
 
 def test_a_call_that_could_not_be_read_does_not_use_up_its_key(integration: APIClient) -> None:
     book(integration)
-    assert integration.post("/api/v1/payments/", [{**PAYMENT, "amount": "x"}], HTTP_IDEMPOTENCY_KEY="k1").status_code == 400
+    assert (
+        integration.post("/api/v1/payments/", [{**PAYMENT, "amount": "x"}], HTTP_IDEMPOTENCY_KEY="k1").status_code
+        == 400
+    )
     assert not ApiAnswer.objects.exists()
     assert integration.post("/api/v1/payments/", [PAYMENT], HTTP_IDEMPOTENCY_KEY="k1").status_code == 201
 
@@ -228,11 +269,19 @@ def test_a_list_costs_the_same_however_long_it_is(integration: APIClient, django
 def test_three_decimals_and_none_are_answered_as_the_currency_has_them(integration: APIClient) -> None:
     for currency, amount in (("KWD", "1.234"), ("JPY", "1234")):
         account = make_account(currency=currency)
-        bill = {"bill_id": f"B-{currency}", "account_id": account.ref, "issued_on": "2026-01-01", "due_on": "2026-01-15"}
+        bill = {
+            "bill_id": f"B-{currency}",
+            "account_id": account.ref,
+            "issued_on": "2026-01-01",
+            "due_on": "2026-01-15",
+        }
         assert integration.post("/api/v1/bills/", [{**bill, "amount": amount}]).data[0]["amount"] == amount
         assert integration.get(f"/api/v1/accounts/{account.ref}/").data["balance"] == amount
 
 
 def test_the_resource_holds_at_the_business_date(integration: APIClient) -> None:
     account = owing()
-    assert integration.get(f"/api/v1/accounts/{account.ref}/").data["as_of"] == calendar_date(at=timezone.now()).isoformat()
+    assert (
+        integration.get(f"/api/v1/accounts/{account.ref}/").data["as_of"]
+        == calendar_date(at=timezone.now()).isoformat()
+    )

@@ -51,7 +51,9 @@ def write(folder: Path, *, accounts: int, first: date, months: int, seed: int) -
         customers.append((f"C{number:04}", f"Customer {number}", "US", email, phone, f"{number} Main Street"))
         book.append((account, f"C{number:04}", "USD", first - timedelta(days=400)))
         for line in range(chance.choice((1, 1, 2))):
-            services.append((f"S{number:04}-{line}", account, "mobile", f"555{number:04}{line}", chance.random() < 0.05))
+            services.append(
+                (f"S{number:04}-{line}", account, "mobile", f"555{number:04}{line}", chance.random() < 0.05)
+            )
         paying, early, late = chance.choice(HABITS)
         for month in range(months):
             issued = first + timedelta(days=30 * month + number % 28)
@@ -78,9 +80,7 @@ def write(folder: Path, *, accounts: int, first: date, months: int, seed: int) -
     _write(folder, "accounts", ("account_id", "customer_id", "currency", "opened_on"), book)
     _write(folder, "services", ("service_id", "account_id", "kind", "number", "protected"), services)
     _write(folder, "bills", ("bill_id", "account_id", "issued_on", "due_on", "amount"), bills)
-    _write(
-        folder, "payments", ("payment_id", "account_id", "received_on", "amount", "reverses_payment_id"), payments
-    )
+    _write(folder, "payments", ("payment_id", "account_id", "received_on", "amount", "reverses_payment_id"), payments)
     columns = ("dispute_id", "account_id", "amount", "opened_on", "bill_id", "resolved_on", "outcome")
     _write(folder, "disputes", columns, disputes)
     _write(folder, "promises", ("promise_id", "account_id", "amount", "due_on", "made_on"), promises)

@@ -51,7 +51,12 @@ class Story:
     # Who is in it.
 
     def account(self, ref: str = "A1", *, customer: dict[str, Any] | None = None, **columns: Any) -> Account:
-        who = {"country": "US", "email": f"{ref}@customers.example", "phone": "+12025550100", "address": "1 Main Street"}
+        who = {
+            "country": "US",
+            "email": f"{ref}@customers.example",
+            "phone": "+12025550100",
+            "address": "1 Main Street",
+        }
         person = factories.make_customer(**who | (customer or {}))
         columns = {"currency": "USD", **columns}
         return factories.make_account(ref=ref, customer=person, **columns)
@@ -100,9 +105,7 @@ class Story:
         holds.lift(hold_id=hold.pk, actor=AGENT, **self._now())
         self._settle()
 
-    def promise(
-        self, amount: str, *, by: date, account: str = "A1", bills: Sequence[str] | None = None
-    ) -> Promise:
+    def promise(self, amount: str, *, by: date, account: str = "A1", bills: Sequence[str] | None = None) -> Promise:
         made = promises.make(
             account_id=self._account(account).pk, amount=Decimal(amount), due_on=by, bill_refs=bills, actor=AGENT,
             **self._now(),
@@ -223,6 +226,9 @@ class Story:
             assert found == value, f"{name} of {account} on {self.today}: {found}"
 
     _LISTS = frozenset({"steps", "notices", "moves", "cases", "queue", "withdrawn"})
+
+    def account_row(self, ref: str = "A1") -> Account:
+        return self._account(ref)
 
     def _account(self, ref: str) -> Account:
         return Account.objects.get(ref=ref)

@@ -86,9 +86,7 @@ def test_a_payment_between_the_run_and_the_sending_withdraws_the_notice(story: S
     story.run(aug(12))
     story.pays("80.00")
     story.deliver()
-    story.expect(
-        withdrawn=["08-12 warning: case closed: paid"], cases=["08-02 08-12 paid"], status="current", queue=[]
-    )
+    story.expect(withdrawn=["08-12 warning: case closed: paid"], cases=["08-02 08-12 paid"], status="current", queue=[])
     assert story.handed[aug(12)] == 0
 
 

@@ -43,9 +43,7 @@ class Command(BaseCommand):
         account_id = Account.objects.filter(ref=account.replace("\0", "")).values_list("pk", flat=True).first()
         if account_id is None:
             raise CommandError(f"There is no account {account}.", returncode=2)
-        decision = calls.ask_gate(
-            account_id=account_id, channel=channel, at=at or now, as_of=business_date(at=now)
-        )
+        decision = calls.ask_gate(account_id=account_id, channel=channel, at=at or now, as_of=business_date(at=now))
         if options["json"]:
             self.stdout.write(json.dumps(decision_resource(decision)))
         else:

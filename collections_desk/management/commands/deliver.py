@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from accounts import business_day
+from accounts import business_day, settling
 from collections_desk import clock, journey
 from dunning import deliver
 
@@ -34,6 +34,9 @@ class Command(BaseCommand):
         roads = deliver.roads_from_settings(now=now)
         try:
             with journey.gathering():
+                # What a killed run left to react to comes first: nothing leaves for an account with news.
+                settling.settle(as_of=as_of, at=at)
+                journey.react_to_all(as_of=as_of, at=at)
                 ended = deliver.deliver(as_of=as_of, at=at, roads=roads, now=now)
                 journey.react_to_all(as_of=as_of, at=at)
         finally:

@@ -1,0 +1,13 @@
+"""How fast the desk is, each part beside the floor it stands on: ``make bench`` (docs/benchmarks.md).
+
+``__main__``  the command: which sizes, then the table
+``scratch``   databases made for a measurement and dropped after it
+``strategy``  the steps that the floors and our policies both take
+``floors``    the least SQL that could do the same work
+``book``      the floors' tables told as our book
+``part``      one measurement: its clock, its memory, its line in the table
+``bills``     a file of bills lands, is settled and posted
+``claims``    agents claim and complete
+``day``       decisions, and the whole day
+``words``     the contact gate, and what notices say
+"""

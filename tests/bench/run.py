@@ -1,0 +1,59 @@
+"""Every part at every size, each size in a scratch database of its own."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from collections.abc import Iterator, Sequence
+
+from django.db import connection
+
+from tests.bench import bills, book, claims, day, floors, scratch, words
+from tests.bench.part import Line, say, table
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure, then print the table."""
+    lines = [line for accounts in _sizes(arguments) for line in measured(accounts)]
+    print(f"{_machine()}\n\n{table(lines)}")
+
+
+def measured(accounts: int) -> list[Line]:
+    """The lines of one size."""
+    return list(_measure(accounts))
+
+
+def _sizes(arguments: Sequence[str]) -> list[int]:
+    parser = argparse.ArgumentParser(prog="make bench", description="How fast the desk is, beside its floors.")
+    parser.add_argument("--accounts", type=int, nargs="+", default=[10_000, 100_000], metavar="N")
+    parser.add_argument("--million", action="store_true", help="1,000,000 accounts too")
+    found = parser.parse_args(arguments)
+    return sorted({*found.accounts, *([1_000_000] if found.million else [])})
+
+
+def _measure(accounts: int) -> Iterator[Line]:
+    say(f"{accounts:,} accounts: making the book")
+    with scratch.migrated() as name:
+        floors.make_tables(accounts)
+        book.add_accounts()
+        with scratch.copy_of(name, "import"):
+            yield from bills.measure(accounts)
+            say("  bills imported")
+            yield from claims.measure(accounts)
+            say("  queue worked")
+        book.add_money_and_history()
+        yield from day.measure(accounts, name)
+    yield from words.measure(accounts)
+    say("  words said")
+
+
+def _machine() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_version'), current_setting('fsync')")
+        version, fsync = cursor.fetchone()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return (
+        f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, Python {platform.python_version()}, "
+        f"PostgreSQL {version} with fsync {fsync}."
+    )

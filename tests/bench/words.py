@@ -1,0 +1,89 @@
+"""What needs no database: the contact gate's decisions and the words of notices, on one core."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from dunning import gate
+from dunning.wording import BillLine, NoticeFacts, word_notice
+from tests.bench.floors import timed
+from tests.bench.part import Line, apart
+from tests.bench.strategy import DAY
+
+_MORNING = datetime(DAY.year, DAY.month, DAY.day, 6, tzinfo=UTC)
+_PLACES = (("US", "America/New_York"), ("GB", "Europe/London"), ("DE", "Europe/Berlin"), ("IN", "Asia/Kolkata"))
+_CHANNELS = ("sms", "email", "call", "letter")
+
+
+def measure(accounts: int) -> Iterator[Line]:
+    """One decision and one notice an account."""
+    seconds, peak = apart(_ask_the_gate, accounts)
+    yield Line("contact gate", accounts, accounts, "decisions", seconds, aim="20,000 a second", peak_mib=peak)
+    for channel in ("sms", "email"):
+        seconds, peak = apart(_word, accounts, channel)
+        yield Line(f"words: {channel}", accounts, accounts, "notices", seconds, aim="5,000 a second", peak_mib=peak)
+
+
+def _ask_the_gate(count: int) -> float:
+    facts = [_contact(number) for number in range(count)]
+    rules = [gate.rules_for(_PLACES[number % 4][0]) for number in range(count)]
+
+    def ask() -> None:
+        for one, market in zip(facts, rules, strict=True):
+            gate.decide(one, market)
+
+    return timed(ask)
+
+
+def _contact(number: int) -> gate.ContactFacts:
+    """Through the day and the places: some are allowed, some too early; every seventh was called before."""
+    at = _MORNING + timedelta(minutes=number % 960)
+    calls = tuple(at - timedelta(days=day) for day in range(1, 4)) if number % 7 == 0 else ()
+    return gate.ContactFacts(
+        channel=_CHANNELS[number // 4 % 4],
+        at=at,
+        automated=True,
+        zones=(ZoneInfo(_PLACES[number % 4][1]),),
+        has_address=number % 50 != 0,
+        refused=number % 40 == 0,
+        calls=calls,
+        conversations=calls[:1],
+    )
+
+
+def _word(count: int, channel: str) -> float:
+    facts = [_notice(number) for number in range(min(count, 20_000))]
+
+    def word() -> None:
+        for number in range(count):
+            word_notice(template="reminder", channel=channel, facts=facts[number % len(facts)])
+
+    word_notice(template="reminder", channel=channel, facts=facts[0])  # the texts are read once a process
+    return timed(word)
+
+
+def _notice(number: int) -> NoticeFacts:
+    amount = Decimal(1_000 + number).scaleb(-2)
+    line = BillLine(
+        ref=f"B{number}",
+        issued_on=DAY - timedelta(days=40),
+        due_on=DAY - timedelta(days=1 + number % 60),
+        amount=amount,
+        paid=Decimal(0),
+        open=amount,
+    )
+    return NoticeFacts(
+        customer_name=f"Customer {number}",
+        operator_name="Northwind Telecom",
+        account_ref=f"A{number}",
+        language=("en", "es", "de", "hi")[number % 4],
+        currency=("USD", "EUR")[number % 2],
+        bills=(line,) * (1 + number % 3),
+        total_due=amount * (1 + number % 3),
+        help_phone="+1 202 555 0100",
+        pay_by=DAY + timedelta(days=8),
+        pay_url=f"https://desk.example.com/pay/A{number}/",
+    )
