@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from psycopg.errors import LockNotAvailable
 
 from accounts.models import Seal
 
 #: The advisory lock of migration 0002.
 WRITERS = 7301001
 BATCH = 5_000
+TURNS, TURN_MILLISECONDS = 5, 1_000
 GENESIS = bytes(32)
 
 #: Before every id there can be.
@@ -53,15 +55,30 @@ class Verdict:
 
 
 def seal(*, at: datetime) -> int:
-    """Seal every event committed so far; how many were. Safe beside writers and other sealers."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [WRITERS])
-        cursor.execute("SELECT max(id) FROM accounts_accountevent")
-        (upto,) = cursor.fetchone()
+    """Seal every event committed so far; how many were. Safe beside writers and other sealers.
+
+    While the sealer waits for its moment new writers wait behind it, so it waits in short turns; where a long
+    transaction leaves it none, the events are sealed by the next call.
+    """
+    upto = next((found for _ in range(TURNS) if (found := _highest()) is not None), None)
     sealed = 0
     while upto is not None and (count := _seal_batch(upto, at)):
         sealed += count
     return sealed
+
+
+def _highest() -> int | None:
+    """The highest id below which no event can appear any more; none when there is no event, or no moment for it."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = %s", [TURN_MILLISECONDS])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [WRITERS])
+            cursor.execute("SELECT coalesce(max(id), 0) FROM accounts_accountevent")
+            return int(cursor.fetchone()[0])
+    except OperationalError as problem:
+        if not isinstance(problem.__cause__, LockNotAvailable):
+            raise
+        return None
 
 
 def _seal_batch(upto: int, at: datetime) -> int:

@@ -7,16 +7,19 @@ nothing: a sweep finds the pending rows.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
-from accounts.models import AccountEvent, PendingEvent
+from accounts import bulk
+from accounts.audit import WRITERS
 
 STATUS_CHANGED = "accounts.status.changed"
 SERVICE_CHANGED = "accounts.service.changed"
@@ -61,34 +64,40 @@ def record(
 
 
 def record_many(rows: Sequence[EventRow]) -> None:
-    """Write events in order, in the caller's transaction: one insert, and one more where any asks for a reaction."""
+    """Write events in order, in the caller's transaction, and a pending row for each that asks for a reaction."""
     if not rows:
         return
-    written = AccountEvent.objects.bulk_create(
-        [
-            AccountEvent(
-                account_id=row.account_id,
-                kind=row.kind,
-                actor=row.actor,
-                at=row.at,
-                on=row.on,
-                reason=row.reason[:300],
-                policy=row.policy,
-                payload=dict(row.payload),
-            )
-            for row in rows
-        ],
-        batch_size=5_000,
-    )
-    pending = [
-        PendingEvent(event=event, account_id=row.account_id)
-        for event, row in zip(written, rows, strict=True)
-        if row.react and row.account_id is not None
-    ]
-    if pending:
-        PendingEvent.objects.bulk_create(pending, batch_size=5_000)
-        accounts = sorted({row.account_id for row in pending})
-        transaction.on_commit(lambda: nudge(accounts))
+    with transaction.atomic(savepoint=False):
+        keys = _keys(len(rows))
+        bulk.copy_in("accounts_accountevent", _COLUMNS, (_values(*pair) for pair in zip(keys, rows, strict=True)))
+        pending = [
+            (key, row.account_id)
+            for key, row in zip(keys, rows, strict=True)
+            if row.react and row.account_id is not None
+        ]
+        if pending:
+            bulk.copy_in("accounts_pendingevent", ("event_id", "account_id"), pending)
+            accounts = sorted({account_id for _, account_id in pending})
+            transaction.on_commit(lambda: nudge(accounts))
+
+
+def _keys(count: int) -> list[int]:
+    """So many keys of events, in order. Who holds one is a writer already: the sealer waits (``accounts.audit``)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence('accounts_accountevent', 'id')) "
+            "FROM pg_advisory_xact_lock_shared(%s), generate_series(1, %s)",
+            [WRITERS, count],
+        )
+        return [key for (key,) in cursor.fetchall()]
+
+
+_COLUMNS = ("id", "account_id", "kind", "actor", "at", "on", "reason", "policy", "payload")
+
+
+def _values(key: int, row: EventRow) -> tuple[Any, ...]:
+    payload = json.dumps(row.payload, cls=DjangoJSONEncoder)
+    return key, row.account_id, row.kind, row.actor, row.at, row.on, row.reason[:300], row.policy, payload
 
 
 def nudge(account_ids: Sequence[int]) -> None:

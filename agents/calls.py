@@ -173,9 +173,7 @@ def ask_gate(*, account_id: int, channel: str, at: datetime, as_of: date) -> Dec
             .exclude(disposition__in=NOT_RUNG)
             .values_list("at", flat=True)
         ),
-        conversations=list(
-            recent.filter(right_party=True).exclude(callback_at__lte=at).values_list("at", flat=True)
-        ),
+        conversations=list(recent.filter(right_party=True).exclude(callback_at__lte=at).values_list("at", flat=True)),
     )
 
 
@@ -257,9 +255,7 @@ def next_offer(disposition: Disposition, *, callback_at: datetime | None, at: da
     return None if hours is None else at + timedelta(hours=hours)
 
 
-def _follow(
-    outcome: Disposition, *, account_id: int, number: str, actor: str, as_of: date, at: datetime
-) -> None:
+def _follow(outcome: Disposition, *, account_id: int, number: str, actor: str, as_of: date, at: datetime) -> None:
     """What the outcome of a call brings with it at once."""
     if outcome.bad_number and number:
         UnreachableAddress.objects.get_or_create(

@@ -94,9 +94,7 @@ def quote_for(
     return Quote(parts, owed, not reasons, reasons)
 
 
-def beyond_authority(
-    parts: Sequence[instalments.Instalment], *, agent: Agent | None, as_of: date
-) -> list[str]:
+def beyond_authority(parts: Sequence[instalments.Instalment], *, agent: Agent | None, as_of: date) -> list[str]:
     """Why ``agent`` may not agree that alone; nothing where he may. A customer alone may what an agent may."""
     if agent is not None and rights.ADMIN in rights.roles(agent):
         return []
@@ -209,9 +207,7 @@ def decide(*, plan_id: int, approve: bool, agent: Agent, as_of: date, at: dateti
             raise CannotDecide(f"This plan does not wait for a decision: it is {plan.get_status_display().lower()}.")
         if plan.made_by == actor:
             raise CannotDecide("Somebody else must decide on a plan of yours.", code="forbidden")
-        parts = [
-            instalments.Instalment(each.due_on, each.amount) for each in plan.instalments.order_by("position")
-        ]
+        parts = [instalments.Instalment(each.due_on, each.amount) for each in plan.instalments.order_by("position")]
         if approve and beyond_authority(parts, agent=agent, as_of=plan.made_on):
             raise CannotDecide("This goes beyond what a supervisor may approve.", code="forbidden")
         plan.decided_by = actor
@@ -308,9 +304,7 @@ def _review_chunk(account_ids: list[int], *, as_of: date, at: datetime) -> int:
         _end(plan, status, on=on, actor=ACTOR, as_of=as_of, at=at)
         if waited:
             _close_approval(plan, outcome=status, actor=ACTOR, at=at)
-        rows.append(
-            EventRow(plan.account_id, kind, ACTOR, at, as_of, reason, payload={"plan": plan.ref}, react=True)
-        )
+        rows.append(EventRow(plan.account_id, kind, ACTOR, at, as_of, reason, payload={"plan": plan.ref}, react=True))
     events.record_many(rows)
     return found
 
@@ -415,6 +409,4 @@ def _end(plan: Plan, status: str, *, on: date, actor: str, as_of: date, at: date
 
 
 def _close_approval(plan: Plan, *, outcome: str, actor: str, at: datetime) -> None:
-    queue.leave(
-        account_ids=[plan.account_id], outcome=outcome, at=at, actor=actor, only=[WorkItem.Kind.APPROVAL]
-    )
+    queue.leave(account_ids=[plan.account_id], outcome=outcome, at=at, actor=actor, only=[WorkItem.Kind.APPROVAL])

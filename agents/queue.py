@@ -51,7 +51,7 @@ _LEAD = """
                    AND older.id < w.id)
 """
 
-# Nobody is called about what a hold keeps quiet: promises and plans for the bills they cover, most others for everything.
+# Nobody is called about what a hold keeps quiet: promises and plans for the bills they cover, most others for all.
 _QUIET = """
     EXISTS (SELECT 1 FROM accounts_hold h
              WHERE h.account_id = w.account_id AND w.kind = 'collect'
@@ -184,9 +184,7 @@ def release(*, item_id: int, agent: Agent, at: datetime) -> None:
         _record([item], kinds.ITEM_RELEASED, actor=rights.actor(agent), at=at)
 
 
-def complete(
-    *, item_id: int, agent: Agent, at: datetime, outcome: str, not_before: datetime | None = None
-) -> WorkItem:
+def complete(*, item_id: int, agent: Agent, at: datetime, outcome: str, not_before: datetime | None = None) -> WorkItem:
     """Finish with an item for now: for good, or, with ``not_before``, until it is offered again.
 
     Raises ``CannotKeep`` when the claim is lost: nothing is written then.
@@ -391,7 +389,9 @@ def rescore(*, as_of: date, at: datetime, account_ids: Sequence[int] | None = No
                 """,
                 [[row[0] for row in rows], scores, parts],
             )
-            changed += cursor.rowcount
+            changed += int(cursor.rowcount)
+        if len(rows) < CHUNK:
+            return changed
         after = rows[-1][0]
 
 

@@ -2,13 +2,13 @@
 
     facts arrive        accounts.importing, the API           rows, and a mark that the account is unsettled
     amounts follow      accounts.settling                     open amounts, journal, status, events
-    news travels up     REACTIONS below                       cases close, services come back, promises are kept, the queue moves
+    news travels up     REACTIONS below                       cases close, services come back, promises are kept
     the day decides     dunning.decide                        cases, steps, notices, orders
     it leaves the house dunning.deliver                       after a last look
     people go on        agents                                the queue, calls, promises, plans, disputes
 
-Everything here may be repeated and killed anywhere: what is left to do is in rows (unsettled accounts, pending events, due
-cases, unsent notices), never in memory or in the broker.
+Everything here may be repeated and killed anywhere: what is left to do is in rows (unsettled accounts, pending events,
+due cases, unsent notices), never in memory or in the broker.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from agents import plans, promises, queue
 from agents.models import Dispute, Promise, WorkItem
 from collections_desk import clock, webhooks
 from dunning import cases, decide, kinds
+from dunning.models import Case
 
 log = logging.getLogger(__name__)
 
@@ -150,7 +151,7 @@ def close_day(*, as_of: date, at: datetime) -> None:
 
 def is_decided(*, as_of: date) -> bool:
     """Whether nothing of the day is left for a shard to take."""
-    return not (Unsettled.objects.exists() or cases.Case.objects.filter(closed_on=None, next_on__lte=as_of).exists())
+    return not (Unsettled.objects.exists() or Case.objects.filter(closed_on=None, next_on__lte=as_of).exists())
 
 
 @contextmanager
@@ -168,7 +169,7 @@ def _one_run() -> Iterator[None]:
 
 
 def _closed_cases(as_of: date) -> int:
-    return cases.Case.objects.filter(closed_on=as_of).count()
+    return Case.objects.filter(closed_on=as_of).count()
 
 
 def _end_disputes(*, after: date | None, until: date) -> None:
@@ -242,15 +243,11 @@ def _kept(news: News, as_of: date, at: datetime) -> None:
 
 
 def _enqueue(news: News, as_of: date, at: datetime, *, kind: str = WorkItem.Kind.COLLECT) -> None:
+    wanted: dict[str, list[int]] = defaultdict(list)
     for event in news:
-        queue.enqueue(
-            account_ids=[_account(event)],
-            reason=event.reason or event.kind.rpartition(".")[2],
-            kind=kind,
-            as_of=as_of,
-            at=at,
-            actor=ACTOR,
-        )
+        wanted[event.reason or event.kind.rpartition(".")[2]].append(_account(event))
+    for reason, accounts in wanted.items():
+        queue.enqueue(account_ids=accounts, reason=reason, kind=kind, as_of=as_of, at=at, actor=ACTOR)
 
 
 def _broken(news: News, as_of: date, at: datetime) -> None:

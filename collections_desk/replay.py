@@ -1,8 +1,8 @@
 """The time machine for a policy: a book's files replayed day by day in a scratch database, every day run and delivered.
 
-The scratch database is made on the same server, migrated, filled through the same import, run through the same day and
-delivered through the in-memory gateway; then it is dropped. Every fact counts from its own date, because everything that
-is asked is asked as of a day.
+The scratch database is made on the same server, migrated, filled through the same import, run through the same day,
+delivered through the in-memory gateway; then it is dropped. Every fact counts from its own date, because everything
+that is asked is asked as of a day.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from accounts.models import Account, AccountEvent
 from accounts.refusals import Refused
 from collections_desk import journey, resource
 from collections_desk.book import BOOK
-from dunning import kinds, policy_file, writing
+from dunning import kinds, policy_file, rulebook, writing
 from dunning.deliver import Roads, deliver
 from dunning.gateways.memory import MemoryGateway
 from dunning.models import BillStep, CaseStep, PolicyVersion
@@ -195,4 +195,5 @@ def scratch_database(*, keep: bool) -> Iterator[str]:
 
 def _switch(name: str) -> None:
     connection.close()
+    rulebook.forget()
     connection.settings_dict["NAME"] = name

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -76,7 +77,7 @@ SUPERVISOR_PLAN_MAX_COUNT = number("DESK_SUPERVISOR_PLAN_MAX_COUNT", default=12)
 SUPERVISOR_PLAN_MAX_DAYS = number("DESK_SUPERVISOR_PLAN_MAX_DAYS", default=370)
 
 # Who writes to customers: the letterhead, where to call, where to pay.
-DESK_OPERATOR = {
+DESK_OPERATOR: dict[str, Any] = {
     "name": text("DESK_OPERATOR_NAME", "Northwind Telecom"),
     "phone": text("DESK_OPERATOR_PHONE", "+1 202 555 0100"),
     "email": text("DESK_OPERATOR_EMAIL", "billing@northwind.example"),

@@ -1,9 +1,10 @@
-"""What beat starts and workers carry. Tasks carry ids and dates only; the work itself is in rows and may be taken again."""
+"""What beat starts and workers carry: ids and dates only; the work itself is in rows and may be taken again."""
 
 from __future__ import annotations
 
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from celery import shared_task
 from django.conf import settings
@@ -16,13 +17,24 @@ from dunning.sharding import Shard
 __all__ = ["call_webhooks", "close_day", "deliver_due", "react", "run_shard", "start_day"]
 
 
+#: A desk that was down for up to so many days goes on by itself; one further back is somebody's look into the past.
+CATCH_UP_DAYS = 7
+
+
+def is_due(*, today: date, hour: int) -> bool:
+    """Whether beat should run ``today``: at midnight, or when a run was missed or killed within the last days."""
+    last = business_day.last_run()
+    if business_day.completed() == today or (last is not None and last > today):
+        return False
+    return hour == 0 or (last is not None and (today - last).days <= CATCH_UP_DAYS)
+
+
 @shared_task(name="collections_desk.tasks.start_day", ignore_result=True)
 def start_day(**_later: Any) -> None:
     """Open today's run where it has not come to its end, and spread it over the workers; also resumes a killed one."""
     at = clock.business_now()
     today = business_day.calendar_date(at=at)
-    last = business_day.last_run()
-    if business_day.completed() == today or (last is not None and last > today):
+    if not is_due(today=today, hour=at.astimezone(ZoneInfo(settings.DESK_TIME_ZONE)).hour):
         return
     with journey.gathering():
         journey.open_day(as_of=today, at=at)

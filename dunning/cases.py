@@ -1,7 +1,7 @@
 """Episodes: how they close, and what closing or a kept agreement undoes.
 
-Opening happens in ``dunning.decide``. Everything here runs in the caller's transaction with the account rows locked, and
-may be repeated: what is undone already is left alone.
+Opening happens in ``dunning.decide``. Everything here runs in the caller's transaction with the account rows locked,
+and may be repeated: what is undone already is left alone.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class CannotWriteOff(Refused):
 def payers_of(account_ids: Collection[int]) -> list[int]:
     """The accounts that are dunned for these: themselves, or the parent that a child pays through."""
     rows = Account.objects.filter(pk__in=account_ids).values_list("pk", "parent_id", "pays_itself")
-    return sorted({parent if parent is not None and not alone else pk for pk, parent, alone in rows})
+    return sorted({pk if alone else parent or pk for pk, parent, alone in rows})
 
 
 def dunned_with(payers: Collection[int]) -> list[int]:
@@ -56,7 +56,7 @@ def review(*, account_ids: Collection[int], as_of: date, at: datetime) -> int:
         keys = list(Case.objects.filter(account__in=keys, closed_on=None).values_list("account_id", flat=True))
         if not keys:
             return 0
-        facts = reading.read(sorted(keys), as_of=as_of)
+        facts = reading.read(sorted(keys), as_of=as_of, in_full=False)
         rules = rulebook.rules_of({fact.case.version_id for fact in facts.values() if fact.case})
         look_again = []
         for fact in facts.values():
@@ -194,10 +194,10 @@ def _give_back(by_case: Mapping[int, Closing], *, as_of: date, at: datetime) -> 
             rung=ServiceStatus.ACTIVE,
             made_on=as_of,
             reason=by_case[last.case_id].reason,
-            send_at=at,
+            send_at=reading.due_from(as_of, at),
         )
         for last in latest
-        if last.kind == ServiceOrder.Kind.LIMIT and last.case_id in by_case
+        if last.kind == ServiceOrder.Kind.LIMIT and last.case_id is not None and last.case_id in by_case
     ]
     if not orders:
         return
@@ -236,6 +236,15 @@ def charge(account_id: int, kind: str, amount: Decimal, *, key: str, as_of: date
 
 def recall(*, account_ids: Collection[int], reason: str, as_of: date, at: datetime, actor: str) -> None:
     """Take accounts back from their agencies, where they are placed."""
+    _end_placements(account_ids=account_ids, reason=reason, as_of=as_of, at=at, actor=actor)
+    placed = Account.objects.filter(pk__in=account_ids, status=AccountStatus.AGENCY).values_list("pk", flat=True)
+    moves = [
+        status.Move(pk, AccountStatus.AGENCY, AccountStatus.COLLECTIONS, "recalled from the agency") for pk in placed
+    ]
+    status.move_accounts(moves, actor=actor, at=at, on=as_of)
+
+
+def _end_placements(*, account_ids: Collection[int], reason: str, as_of: date, at: datetime, actor: str) -> None:
     placements = list(Placement.objects.select_for_update().filter(account__in=account_ids, recalled_on=None))
     Placement.objects.filter(pk__in=[placement.pk for placement in placements]).update(
         recalled_on=as_of, recall_reason=reason[:60]
@@ -248,11 +257,6 @@ def recall(*, account_ids: Collection[int], reason: str, as_of: date, at: dateti
             for placement in placements
         ]
     )
-    placed = Account.objects.filter(pk__in=account_ids, status=AccountStatus.AGENCY).values_list("pk", flat=True)
-    moves = [
-        status.Move(pk, AccountStatus.AGENCY, AccountStatus.COLLECTIONS, "recalled from the agency") for pk in placed
-    ]
-    status.move_accounts(moves, actor=actor, at=at, on=as_of)
 
 
 def write_off(
@@ -265,11 +269,11 @@ def write_off(
     with transaction.atomic():
         account = Account.objects.select_for_update(no_key=True).get(pk=account_id)
         settling.settle(as_of=as_of, at=at, account_ids=[account_id])
-        recall(account_ids=[account_id], reason="write-off", as_of=as_of, at=at, actor=actor)
         account = Account.objects.get(pk=account_id)
         bills = list(Bill.objects.filter(account=account, open_amount__gt=0).order_by("due_on", "pk"))
-        if not bills or account.status not in (AccountStatus.OVERDUE, AccountStatus.COLLECTIONS):
+        if not bills or (account.status, AccountStatus.WRITTEN_OFF) not in status.graph(Account):
             raise CannotWriteOff("Only an overdue account with something open can be written off.")
+        _end_placements(account_ids=[account_id], reason="write-off", as_of=as_of, at=at, actor=actor)
         Adjustment.objects.bulk_create(
             [
                 Adjustment(

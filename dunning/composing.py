@@ -67,7 +67,8 @@ def bill_details(bill_refs: Collection[str]) -> dict[str, BillDetail]:
     """What notices say about those bills; the contested part is not asked for. One query."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT ref, issued_on, due_on, amount, open_amount - disputed_amount FROM accounts_bill WHERE ref = ANY(%s)",
+            "SELECT ref, issued_on, due_on, amount, open_amount - disputed_amount "
+            "FROM accounts_bill WHERE ref = ANY(%s)",
             [list(bill_refs)],
         )
         return {row[0]: BillDetail(*row) for row in cursor.fetchall()}

@@ -1,30 +1,33 @@
-"""The day's decisions, for many accounts at once: cases opened and closed, steps taken or waiting, notices and orders made.
+"""The day's decisions, for many accounts at once: cases opened and closed, steps taken or waiting, what to send made.
 
-A chunk of accounts is one transaction: lock, settle, read, decide (pure), write in bulk. What was decided is a row with a
-unique key, and the case's next day moves with it, so a run that is killed goes on where it stopped and a run on the same
-day again finds nothing to do. Nothing is sent here.
+A chunk of accounts is one transaction: lock, settle, read, decide (pure), write in bulk. What was decided is a row with
+a unique key, and the case's next day moves with it, so a run that is killed goes on where it stopped and a run on the
+same day again finds nothing to do. Nothing is sent here.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
-from accounts import events, settling, status
+from accounts import bulk, events, settling, status
 from accounts.models import Account, Fee
 from accounts.models.account import AccountStatus
 from accounts.money import from_mills
-from dunning import cases, kinds, policy, reading, rulebook
+from dunning import cases, holding, kinds, policy, reading, rulebook
 from dunning.models import Agency, BillStep, Case, CaseStep, Notice, Placement, ServiceOrder
 from dunning.policy import Outcome, PolicyRules
 from dunning.reading import AccountFacts
 from dunning.sharding import WHOLE, Shard
 
 CHUNK = 1_000
+#: Keys of due accounts found by one query: finding them costs the same for few as for many.
+SLICE = 50_000
 
 #: Results that are a step of the case, in contrast to waiting and passing over.
 STEPS = (policy.TAKEN, policy.UNDELIVERABLE, policy.NOTHING_TO_DO)
@@ -74,7 +77,7 @@ _DUE = """
         ) o WHERE NOT EXISTS (SELECT 1 FROM dunning_case c WHERE c.account_id = o.payer AND c.closed_on IS NULL)
     ) due
      WHERE id > %(last)s AND mod(id, %(of)s) = %(number)s
-     ORDER BY id LIMIT %(chunk)s
+     ORDER BY id LIMIT %(slice)s
 """
 #: Payers with a bill ahead for which the day of a step has come that it has not had.
 _UPCOMING = """
@@ -87,7 +90,7 @@ _UPCOMING = """
     ) ahead
      WHERE payer > %(last)s AND mod(payer, %(of)s) = %(number)s
        AND NOT EXISTS (SELECT 1 FROM dunning_case c WHERE c.account_id = payer AND c.closed_on IS NULL)
-     ORDER BY payer LIMIT %(chunk)s
+     ORDER BY payer LIMIT %(slice)s
 """
 
 
@@ -102,17 +105,17 @@ def _due_bills(as_of: date, early: Sequence[tuple[str, int]], shard: Shard) -> I
     return _keyset(_UPCOMING, {"as_of": as_of, "until": until, "codes": codes, "days": days}, shard)
 
 
-def _keyset(query: str, parameters: dict[str, object], shard: Shard) -> Iterator[list[int]]:
+def _keyset(query: str, parameters: dict[str, Any], shard: Shard) -> Iterator[list[int]]:
     last = 0
     while True:
         with connection.cursor() as cursor:
-            cursor.execute(query, parameters | {"last": last, "chunk": CHUNK, "number": shard.number, "of": shard.of})
-            chunk = [pk for (pk,) in cursor.fetchall()]
-        if chunk:
-            yield chunk
-            last = chunk[-1]
-        if len(chunk) < CHUNK:
+            cursor.execute(query, parameters | {"last": last, "slice": SLICE, "number": shard.number, "of": shard.of})
+            found = [pk for (pk,) in cursor.fetchall()]
+        for start in range(0, len(found), CHUNK):
+            yield found[start : start + CHUNK]
+        if len(found) < SLICE:
             return
+        last = found[-1]
 
 
 def _decide_chunk(chunk: Sequence[int], published: list[PolicyRules], *, as_of: date, at: datetime) -> Tally:
@@ -153,6 +156,8 @@ class _Day:
         self.as_of, self.at = as_of, at
         self.tally = Tally()
         self.case_steps: list[CaseStep] = []
+        #: Steps that wait already: their rows are there.
+        self.waiting: list[CaseStep] = []
         self.moved: list[tuple[int, str, date | None, date | None]] = []
         self.notices: list[Notice] = []
         self.orders: list[ServiceOrder] = []
@@ -248,7 +253,8 @@ class _Day:
             and not outcome.escalate
         ):
             return
-        self.case_steps.append(self._case_step(fact, outcome, self.as_of))
+        stands = before is not None and before.repeat == outcome.repeat
+        (self.waiting if stands else self.case_steps).append(self._case_step(fact, outcome, self.as_of))
         payload = {
             "case": fact.case.pk if fact.case else None,
             "step": outcome.step.code,
@@ -264,9 +270,11 @@ class _Day:
             self.record(fact, rules, kinds.TASK_REQUESTED, reason=text, payload={"step": outcome.step.code}, react=True)
 
     def _case_step(self, fact: AccountFacts, outcome: Outcome, on: date) -> CaseStep:
+        if fact.case is None:
+            raise ValueError("only a case has steps")
         return CaseStep(
             account_id=fact.pk,
-            case_id=fact.case.pk if fact.case else None,
+            case_id=fact.case.pk,
             code=outcome.step.code,
             action=outcome.step.action,
             repeat=outcome.repeat,
@@ -283,7 +291,7 @@ class _Day:
         kind: str,
         *,
         reason: str = "",
-        payload: dict[str, object] | None = None,
+        payload: Mapping[str, object] | None = None,
         react: bool = False,
     ) -> None:
         self.events.append(
@@ -348,7 +356,7 @@ class _Day:
             made_on=self.as_of,
             pay_by_days=step.pay_by_days,
             consequence=(hurts.rung or "agency") if hurts else "",
-            send_at=self.at,
+            send_at=reading.due_from(self.as_of, self.at),
         )
 
     def _order(self, fact: AccountFacts, outcome: Outcome, service_id: int) -> ServiceOrder:
@@ -362,7 +370,7 @@ class _Day:
             step_code=outcome.step.code,
             made_on=self.as_of,
             reason=outcome.step.code,
-            send_at=self.at,
+            send_at=reading.due_from(self.as_of, self.at),
         )
 
     def _move(self, fact: AccountFacts, rules: PolicyRules, path: Sequence[str], reason: str) -> None:
@@ -410,8 +418,8 @@ class _Day:
     def write(self) -> None:
         """Everything noted, in a handful of statements."""
         # A step that goes on waiting for another reason keeps the day on which a person was asked.
-        asked = [step for step in self.case_steps if step.escalated_on]
-        rest = [step for step in self.case_steps if not step.escalated_on]
+        asked = [step for step in self.waiting if step.escalated_on]
+        rest = [step for step in self.waiting if not step.escalated_on]
         for case_steps, columns in ((asked, ["result", "done_on", "escalated_on"]), (rest, ["result", "done_on"])):
             CaseStep.objects.bulk_create(
                 case_steps,
@@ -420,8 +428,9 @@ class _Day:
                 unique_fields=["case", "code", "repeat"],
                 update_fields=columns,
             )
-        Notice.objects.bulk_create(self.notices, batch_size=2_000)
-        ServiceOrder.objects.bulk_create(self.orders, batch_size=2_000)
+        bulk.insert(self.case_steps)
+        bulk.insert(self.notices)
+        bulk.insert(self.orders)
         Placement.objects.bulk_create(self.placements, batch_size=2_000)
         self.tally.notices += len(self.notices)
         self.tally.orders += len(self.orders)
@@ -501,14 +510,14 @@ def _remind_chunk(chunk: Sequence[int], published: list[PolicyRules], *, as_of: 
     with connection.cursor() as cursor:
         cursor.execute(_BILLS_AHEAD, {"ids": list(chunk), "as_of": as_of})
         for account_id, *bill in cursor.fetchall():
-            ahead[account_id].append(tuple(bill))  # type: ignore[arg-type]
+            ahead[account_id].append(tuple(bill))
     taken: list[BillStep] = []
     for pk, fact in facts.items():
         rules = policy.choose(published, fact.traits, fact.currency)
         if rules is None or fact.case is not None or not ahead[pk]:
             continue
         case_facts = fact.case_facts(rules, as_of)
-        if policy.holding.NOTICES in case_facts.stopped:
+        if holding.NOTICES in case_facts.stopped:
             continue
         covered = fact.covered(as_of)
         groups: dict[str, list[tuple[int, str, int]]] = defaultdict(list)

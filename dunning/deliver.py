@@ -1,13 +1,13 @@
 """What is due leaves the house: a last look at the facts under lock, the hand-over, the result.
 
 1. Take a batch whose time has come: lock the accounts, then the rows (another worker's are skipped).
-2. Look again: balance, holds, consent, address, hours. What no longer applies is withdrawn with its reason, what is too
-   early waits, the rest is worded with the facts of this moment.
-3. Hand over. To a gateway of our own database in the same transaction; to the outside world one at a time: the intent is
-   committed (``handing_over``), the call is made with our key and no transaction open, the result is committed.
+2. Look again: balance, holds, consent, address, hours. What no longer applies is withdrawn with its reason, what is
+   too early waits, the rest is worded with the facts of this moment.
+3. Hand over. To a gateway of our own database in the same transaction; to the outside world one at a time: the intent
+   is committed (``handing_over``), the call is made with our key and no transaction open, the result is committed.
 
-A worker killed between call and result leaves ``handing_over`` behind. Where the far side knows our key the same call is
-made again; where it knows none (a mail relay) the notice becomes ``doubtful``, is listed, and is not sent again.
+A worker killed between call and result leaves ``handing_over`` behind. Where the far side knows our key the same call
+is made again; where it knows none (a mail relay) the notice becomes ``doubtful``, is listed, and is not sent again.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.db.models.functions import Mod
 
 from accounts import events, settling, status
 from accounts.models import Account, Service, UnreachableAddress
-from dunning import cases, composing, gate, kinds, policy, reading, rulebook, workdays
+from dunning import cases, composing, gate, holding, kinds, policy, reading, rulebook, workdays
 from dunning.gateways.base import Gateway, Message, NetworkOrder, NotTaken, Outcome, Unclear
 from dunning.gateways.opening import open_message_gateway, open_network_gateway
 from dunning.gateways.patience import CircuitBreaker, backoff
-from dunning.models import CaseStep, Notice, ServiceOrder
+from dunning.models import Case, CaseStep, Notice, ServiceOrder
 from dunning.outbox import OutboxGateway
 from dunning.policy import PolicyRules
 from dunning.reading import AccountFacts
@@ -244,7 +244,7 @@ class _Pass:
             cases_ = list(undone.values_list("case_id", flat=True))
             undone.update(undone_on=self.as_of)
             tomorrow = self.as_of + timedelta(days=1)
-            cases.Case.objects.filter(pk__in=cases_, closed_on=None).update(next_on=tomorrow)
+            Case.objects.filter(pk__in=cases_, closed_on=None).update(next_on=tomorrow)
         self.ended["withdrawn"] += len(dropped)
 
     def _hand_over_locally(self, local: Sequence[tuple[Any, Any]]) -> None:
@@ -404,7 +404,7 @@ class _Notices(_Pass):
                 return "below the minimum amount", None
         elif fact.case is not None:
             return "a case was opened", None
-        if policy.holding.NOTICES in facts.stopped:
+        if holding.NOTICES in facts.stopped:
             return "a hold is in force", None
         if row.channel not in fact.reachable():
             return ("no usable address on this channel", None) if not row.fallbacks else self._fall_back(row, fact)
@@ -564,7 +564,7 @@ def _contact_facts(fact: AccountFacts, channel: str, at: datetime) -> gate.Conta
 
 def _payers(account_ids: set[int]) -> tuple[list[int], list[int]]:
     rows = Account.objects.filter(pk__in=account_ids).values_list("pk", "parent_id", "pays_itself")
-    pairs = [(pk, parent if parent is not None and not alone else pk) for pk, parent, alone in rows]
+    pairs = [(pk, pk if alone else parent or pk) for pk, parent, alone in rows]
     return [pk for pk, _ in pairs], [payer for _, payer in pairs]
 
 
@@ -597,7 +597,7 @@ class _Orders(_Pass):
         )
         if not judged or facts.amount < minimum or policy.exits(rules, fact.currency, fact.past_due_amount):
             return "below the minimum amount", None
-        if policy.holding.LIMITS in facts.stopped:
+        if holding.LIMITS in facts.stopped:
             return "a hold is in force", None
         if row.service.protected:
             return "the service is protected", None
@@ -626,7 +626,7 @@ class _Orders(_Pass):
                     service_ref=row.service.ref,
                     account_ref=refs[row.service.account_id],
                     rung=row.rung,  # type: ignore[arg-type]
-                    reason=row.reason,
+                    reason=row.step_code or row.reason,
                 ),
             )
             for row in rows
@@ -634,9 +634,9 @@ class _Orders(_Pass):
 
     def take(self, row: ServiceOrder, outcome: Outcome, at: datetime) -> None:
         row.provider_ref, row.lease_until, row.send_at = outcome.provider_ref or "", None, None
+        row.reason = row.step_code or row.reason  # no longer why it had to wait
         if outcome.state in ("confirmed", "delivered"):
             row.state, row.sent_at, row.confirmed_at = "confirmed", row.sent_at or at, at
-            settle_service(row, as_of=self.as_of, at=at)
         elif outcome.state == "accepted":
             row.state, row.sent_at = "sent", at
         else:
@@ -644,6 +644,7 @@ class _Orders(_Pass):
 
     def save(self, rows: Sequence[ServiceOrder]) -> None:
         columns = ("state", "reason", "send_at", "attempts", "lease_until", "provider_ref", "sent_at", "confirmed_at")
+        settle_services([row for row in rows if row.state == "confirmed"], as_of=self.as_of, at=self.clock())
         write_each(rows, columns)
 
     def tell(self, rows: Sequence[ServiceOrder], at: datetime) -> None:
@@ -657,15 +658,27 @@ class _Orders(_Pass):
         self.ended.update(row.state for row in rows)
 
 
-def settle_service(order: ServiceOrder, *, as_of: date, at: datetime) -> None:
-    """The network confirmed: move the service, under lock, unless it is past that rung already.
+def settle_services(orders: Sequence[ServiceOrder], *, as_of: date, at: datetime) -> None:
+    """The network confirmed: move the services, under lock, unless they are past that rung already.
 
     A confirmation that comes after that of a later order moves nothing.
     """
-    service = Service.objects.select_for_update().get(pk=order.service_id)
-    if ServiceOrder.objects.filter(service=service, pk__gt=order.pk, state="confirmed").exists():
+    if not orders:
         return
-    source, target = service.status, order.rung
-    if (source, target) in status.graph(Service):
-        move = status.Move(service.pk, source, target, order.reason)
-        status.move_services([move], actor="network", at=at, on=as_of)
+    keys = {order.service_id for order in orders}
+    stands = dict(Service.objects.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk", "status"))
+    confirmed = ServiceOrder.objects.filter(service__in=keys, state="confirmed").values("service")
+    latest = dict(confirmed.annotate(latest=Max("pk")).values_list("service", "latest"))
+    waves: list[list[status.Move]] = []
+    moved: Counter[int] = Counter()
+    for order in sorted(orders, key=lambda order: order.pk):
+        key, target = order.service_id, order.rung
+        if latest.get(key, 0) > order.pk or (stands[key], target) not in status.graph(Service):
+            continue
+        if moved[key] == len(waves):
+            waves.append([])
+        waves[moved[key]].append(status.Move(key, stands[key], target, order.reason))
+        moved[key] += 1
+        stands[key] = target
+    for moves in waves:
+        status.move_services(moves, actor="network", at=at, on=as_of)

@@ -243,7 +243,7 @@ class CaseFacts:
         if (anchor := self.anchor) is None:
             return None
         past_due = (self.as_of - anchor).days
-        return past_due - 0*holding.stopped_days(self.holds, after=anchor, until=self.as_of) if self.holds else past_due
+        return past_due - holding.stopped_days(self.holds, after=anchor, until=self.as_of) if self.holds else past_due
 
 
 class Outcome(NamedTuple):

@@ -173,8 +173,11 @@ _CONSENTS = """
 """
 
 
-def read(account_ids: Sequence[int], *, as_of: date) -> dict[int, AccountFacts]:
-    """The facts of those accounts, in order of their keys: at most ten queries, whatever their number."""
+def read(account_ids: Sequence[int], *, as_of: date, in_full: bool = True) -> dict[int, AccountFacts]:
+    """The facts of those accounts, in order of their keys: at most ten queries, whatever their number.
+
+    Not ``in_full``: without services, addresses and history, which exit does not ask for.
+    """
     found: dict[int, AccountFacts] = {}
     columns: dict[int, tuple[str, str, str]] = {}
     with connection.cursor() as cursor:
@@ -198,6 +201,8 @@ def read(account_ids: Sequence[int], *, as_of: date) -> dict[int, AccountFacts]:
         cursor.execute(_CASES, [keys])
         for pk, *case in cursor:
             found[pk].case = CaseRow(*case)
+        if not in_full:
+            return found
         cursor.execute(_SERVICES, {"ids": keys})
         for pk, parent, service, status, protected in cursor:
             fact = ServiceFact(service, RUNGS.index(status), protected)
@@ -236,7 +241,7 @@ def _read_history(cursor: CursorWrapper, found: dict[int, AccountFacts], cases: 
 
 
 def _together(one: WarningFact, other: WarningFact) -> WarningFact:
-    """One sending on several channels: one that reached the customer is enough, the latest date named is the one kept."""
+    """One sending on several channels: one that reached the customer is enough, the latest date named is kept."""
     if other.delivered_on is None or (one.delivered_on is not None and one.delivered_on <= other.delivered_on):
         first, second = one, other
     else:
@@ -295,6 +300,11 @@ def operator_zone() -> ZoneInfo:
 def local_date(at: datetime) -> date:
     """The operator's date of a moment."""
     return at.astimezone(operator_zone()).date()
+
+
+def due_from(day: date, at: datetime) -> datetime:
+    """From when what a business date asks for may leave: its beginning, or ``at`` where the run came before that."""
+    return min(at, datetime.combine(day, time(), tzinfo=operator_zone()).astimezone(UTC))
 
 
 def end_of(day: date) -> datetime:

@@ -1,4 +1,4 @@
-"""What providers and the network tell afterwards: delivered, bounced, confirmed. The same receipt twice changes nothing."""
+"""What providers and the network tell afterwards: delivered, bounced, confirmed. Told twice, nothing changes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def confirm_order(*, key: str, confirmed: bool, detail: str, as_of: date, at: da
         order.confirmed_at = at if confirmed else None
         order.save(update_fields=["state", "reason", "confirmed_at"])
         if confirmed:
-            deliver.settle_service(order, as_of=as_of, at=at)
+            deliver.settle_services([order], as_of=as_of, at=at)
         events.record(
             account_id=order.account_id,
             kind=kinds.ORDER_CONFIRMED if confirmed else kinds.ORDER_FAILED,

@@ -10,21 +10,33 @@ from accounts.money import mills
 from dunning.models import PolicyVersion, Step
 from dunning.policy import NO_MINIMUM, Amounts, Audience, PolicyRules, StepRule
 
+#: Versions read before. The database refuses a change of one that was published, so they are read once a process.
+_kept: dict[int, PolicyRules] = {}
+
 
 def published() -> list[PolicyRules]:
-    """The versions that accounts may enter today; two queries."""
-    versions = _with_steps().filter(state=PolicyVersion.State.PUBLISHED)
-    return [rules_from(version, version.steps.all()) for version in versions]
+    """The versions that accounts may enter today; one query once they are known."""
+    versions = PolicyVersion.objects.filter(state=PolicyVersion.State.PUBLISHED).order_by("pk")
+    return list(rules_of(list(versions.values_list("pk", flat=True))).values())
 
 
 def rules_of(version_ids: Collection[int]) -> dict[int, PolicyRules]:
-    """The rules of those versions, whatever their state; two queries."""
-    versions = _with_steps().filter(pk__in=version_ids)
-    return {version.pk: rules_from(version, version.steps.all()) for version in versions}
+    """The rules of those versions, whatever their state; two queries for those not known yet."""
+    if unknown := set(version_ids) - _kept.keys():
+        versions = PolicyVersion.objects.select_related("policy").prefetch_related("steps").filter(pk__in=unknown)
+        read = {version.pk: (version, rules_from(version, version.steps.all())) for version in versions}
+        fixed = {pk: rules for pk, (version, rules) in read.items() if version.state != PolicyVersion.State.DRAFT}
+        _kept.update(fixed)
+        drafts = {pk: rules for pk, (_version, rules) in read.items() if pk not in fixed}
+    else:
+        drafts = {}
+    found = _kept | drafts
+    return {pk: found[pk] for pk in sorted(version_ids) if pk in found}
 
 
-def _with_steps() -> Any:
-    return PolicyVersion.objects.select_related("policy").prefetch_related("steps").order_by("pk")
+def forget() -> None:
+    """For a process that turns to another database."""
+    _kept.clear()
 
 
 def rules_from(version: PolicyVersion, steps: Iterable[Step]) -> PolicyRules:

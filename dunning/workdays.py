@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -28,6 +28,7 @@ def is_known(country: str, region: str = "") -> bool:
     return country in supported and (not region or region in supported[country])
 
 
+@lru_cache(maxsize=10_000)
 def is_working_day(day: date, *, country: str, region: str = "") -> bool:
     """Neither weekend nor public holiday there; an unknown region has its country's, an unknown market weekends."""
     calendar = _calendar(country, region, day.year) if country else None

@@ -106,7 +106,7 @@ class Account(models.Model):
     def to_current(self) -> None:
         """Nothing past due: cured."""
 
-    @transition(field=status, source=[S.OVERDUE, S.COLLECTIONS], target=S.WRITTEN_OFF)
+    @transition(field=status, source=[S.OVERDUE, S.COLLECTIONS, S.AGENCY], target=S.WRITTEN_OFF)
     def to_written_off(self) -> None:
         """Taken out of the receivables."""
 

@@ -61,4 +61,4 @@ class Seal(models.Model):
     sealed_at = models.DateTimeField()
 
     def __str__(self) -> str:
-        return f"{self.first_event_id}–{self.last_event_id}"
+        return f"{self.first_event_id} to {self.last_event_id}"

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.validators import RegexValidator
 from django.db import models
 
-#: Ids of the operator: 1–64 of A–Z a–z 0–9 . _ : - (case-sensitive).
+#: Ids of the operator: 1 to 64 letters, digits and . _ : - (case-sensitive).
 REF_PATTERN = r"^[A-Za-z0-9._:\-]{1,64}$"
 
 #: Ids made by the desk itself; files may not use the prefix.

@@ -1,4 +1,4 @@
-"""The money's book: postings that balance by construction, and the accounts whose amounts must be brought up to date."""
+"""The money's book: postings that balance by construction, and the accounts whose amounts must be brought to date."""
 
 from __future__ import annotations
 

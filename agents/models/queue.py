@@ -44,7 +44,9 @@ class WorkItem(models.Model):
         indexes = [
             models.Index(F("score").desc(), "id", condition=Q(done_at__isnull=True), name="work_item_next"),
             models.Index(
-                fields=["claimed_by"], condition=Q(done_at__isnull=True, claimed_by__isnull=False), name="work_item_held"
+                fields=["claimed_by"],
+                condition=Q(done_at__isnull=True, claimed_by__isnull=False),
+                name="work_item_held",
             ),
             models.Index(fields=["done_at"], condition=Q(done_at__isnull=False), name="work_item_done"),
         ]

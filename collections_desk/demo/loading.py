@@ -81,9 +81,24 @@ class Plan:
         return completed is not None and completed >= self.as_of
 
 
+_WORDS = (
+    "amber",
+    "birch",
+    "cedar",
+    "delta",
+    "ember",
+    "fjord",
+    "grove",
+    "harbor",
+    "island",
+    "juniper",
+    "lagoon",
+    "maple",
+)
+
+
 def _password() -> str:
-    words = "amber birch cedar delta ember fjord grove harbor island juniper kestrel lagoon maple nectar olive".split()
-    return f"{secrets.choice(words)}-{secrets.choice(words)}-{secrets.randbelow(9000) + 1000}"
+    return f"{secrets.choice(_WORDS)}-{secrets.choice(_WORDS)}-{secrets.randbelow(9000) + 1000}"
 
 
 def load(plan: Plan, *, say: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""The demo's agents at work: they take accounts from the queue and log calls through the same operations as the pages."""
+"""The demo's agents at work: they take accounts from the queue and log calls as the pages do."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ def _one_call(agent: Agent, chance: random.Random, *, as_of: date, at: datetime)
     if disposition == "rpc_promise":
         share = chance.choice((Decimal(1), Decimal(1), Decimal("0.5")))
         amount = quantize(account.overdue * share, account.currency)
-        promise = {"amount": amount, "due_on": as_of + timedelta(days=chance.randint(2, 9)), "bill_refs": None, "note": ""}
+        due_on = as_of + timedelta(days=chance.randint(2, 9))
+        promise = {"amount": amount, "due_on": due_on, "bill_refs": None, "note": ""}
     try:
         calls.log(
             account_id=account.pk,

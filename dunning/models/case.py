@@ -20,7 +20,7 @@ class Case(models.Model):
     last_step_on = models.DateField(null=True, blank=True)
     #: When to look again; null while nothing can become due by time alone.
     next_on = models.DateField(null=True, blank=True)
-    #: Warnings handed over before that day no longer justify anything that hurts (a dispute ended, service was restored).
+    #: Warnings made before that day justify nothing that hurts (a dispute ended, service was restored).
     warnings_from = models.DateField()
 
     class Meta:

@@ -6,8 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import Account, Customer, Service
-from accounts.models import fields
+from accounts.models import Account, Customer, Service, fields
 from dunning.models.case import Case
 
 

@@ -97,7 +97,9 @@ class Step(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["version", "code"], name="step_code"),
-            models.UniqueConstraint(fields=["version", "position"], name="step_position", deferrable=models.Deferrable.DEFERRED),
+            models.UniqueConstraint(
+                fields=["version", "position"], name="step_position", deferrable=models.Deferrable.DEFERRED
+            ),
         ]
 
     def __str__(self) -> str:

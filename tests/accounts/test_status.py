@@ -22,6 +22,7 @@ ACCOUNT_MOVES = {
     ("current", "overdue"), ("overdue", "collections"), ("collections", "agency"),
     ("overdue", "current"), ("collections", "current"), ("agency", "current"),
     ("collections", "overdue"), ("agency", "collections"),
+    ("agency", "written_off"),
     ("overdue", "written_off"), ("collections", "written_off"),
     ("current", "closed"), ("written_off", "closed"),
     ("closed", "overdue"), ("written_off", "overdue"),

@@ -64,8 +64,8 @@ def _execute(statements: str) -> None:
 _ACCOUNTS = """
     INSERT INTO accounts_customer (id, ref, name, kind, language, timezone, country, region, city, postal_code, address,
                                    email, phone)
-    SELECT id, 'C' || id, 'Customer ' || id, 'residential', (ARRAY['en', 'es'])[1 + mod(id, 2)], 'America/New_York', 'US',
-           'NY', 'Springfield', lpad(mod(id, 99999)::text, 5, '0'), id || ' Harbour Street',
+    SELECT id, 'C' || id, 'Customer ' || id, 'residential', (ARRAY['en', 'es'])[1 + mod(id, 2)], 'America/New_York',
+           'US', 'NY', 'Springfield', lpad(mod(id, 99999)::text, 5, '0'), id || ' Harbour Street',
            'customer' || id || '@example.com', '+1202' || lpad(id::text, 7, '0')
       FROM floor.account ORDER BY id;
     INSERT INTO accounts_account (id, ref, currency, opened_on, product, payment_method, segment, pays_itself, status,
@@ -109,7 +109,8 @@ _MONEY = """
 
 #: Who is past due at the close of the eve, with which bills.
 _BEHIND = """
-    (SELECT b.account_id, min(b.due_on) AS oldest, array_agg(b.ref ORDER BY b.due_on) AS refs, sum(b.open_amount) AS owed
+    (SELECT b.account_id, min(b.due_on) AS oldest, array_agg(b.ref ORDER BY b.due_on) AS refs,
+            sum(b.open_amount) AS owed
        FROM accounts_bill b WHERE b.open_amount > 0 AND b.due_on < %(eve)s GROUP BY b.account_id)
 """
 _HISTORY = f"""

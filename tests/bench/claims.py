@@ -45,16 +45,16 @@ def measure(accounts: int) -> Iterator[Line]:
     agents = [_agent(number) for number in range(max(CLIENTS))]
     for clients in CLIENTS:
         each = max(min(500, accounts // 4 // clients), 1)
-        bare = _pgbench(clients, each)
         plain = _summed(_together(_plain_client, list(range(clients)), each))
+        bare = _pgbench(clients, each)
         ours = _summed(_together(_client, agents[:clients], each))
-        floor = (bare or plain)[0] / each
-        for name, measured in (("claim and complete", ours), ("floor: psycopg", plain), ("floor: pgbench", bare)):
-            if measured is not None:
-                seconds, note = measured
-                scale = floor * each if name == "claim and complete" else None
-                aim = "≤ 1.43" if name == "claim and complete" and clients == 8 else ""
-                yield Line(f"{name}, {clients} at once", accounts, each * clients, "items", seconds, scale, aim, None, note)
+        aim = "≤ 1.43" if clients > 1 else ""
+        measured = [("claim and complete", ours, (bare or plain)[0], aim), ("floor: psycopg", plain, None, "")]
+        if bare is not None:
+            measured.append(("floor: pgbench", bare, None, ""))
+        for name, (seconds, note), floor, aimed in measured:
+            name = f"{name}, {clients} at once"
+            yield Line(name, accounts, each * clients, "items", seconds, floor, aimed, note=note)
 
 
 def _agent(number: int) -> int:

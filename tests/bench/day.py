@@ -25,11 +25,11 @@ def measure(accounts: int, template: str) -> Iterator[Line]:
         say(f"  {accounts:,} accounts, {processes} at once: decided in {deciding:.1f} s")
         name = f"decide on {processes}"
         note = f"{sum(tally.steps.values()):,} steps, {tally.notices:,} notices, {tally.cases_opened:,} cases opened"
-        yield Line(f"{name}, × ledger", accounts, accounts, "accounts", deciding, ledger, aim, peak, note)
-        yield Line(f"{name}, × amounts kept", accounts, accounts, "accounts", deciding, kept, "", peak)
+        yield Line(f"{name} (ledger)", accounts, accounts, "accounts", deciding, ledger, aim, peak, note)
+        yield Line(f"{name} (amounts kept)", accounts, accounts, "accounts", deciding, kept, "", peak)
     whole = opening + deciding + closing
     note = f"opened in {opening:.1f} s, closed in {closing:.1f} s"
-    yield Line("the whole day on 2, × ledger", accounts, accounts, "accounts", whole, ledger, "≤ 5", peak, note)
+    yield Line("the whole day on 2 (ledger)", accounts, accounts, "accounts", whole, ledger, "≤ 5", peak, note)
 
 
 def _day(processes: int) -> tuple[float, float, float, Tally]:

@@ -32,11 +32,11 @@ _TABLES = """
         made_at timestamptz NOT NULL DEFAULT now(), UNIQUE (run, account_id));
     SELECT setseed(0.42);
 """
-#: 2.5 bills an account, due between 100 days ago and 20 days ahead; two payments a bill, four bills in five paid in full.
+#: 2.5 bills an account, due from 100 days ago to 20 days ahead; two payments a bill, four bills in five paid in full.
 _ROWS = """
     INSERT INTO floor.account
-    SELECT g, 1 + mod(g, 3), (random() * 3)::int, CASE WHEN random() < 0.7 THEN %(day)s::date - (random() * 40)::int END,
-           'current', random() < 0.02,
+    SELECT g, 1 + mod(g, 3), (random() * 3)::int,
+           CASE WHEN random() < 0.7 THEN %(day)s::date - (random() * 40)::int END, 'current', random() < 0.02,
            CASE WHEN random() < 0.05 THEN %(day)s::date + (random() * 20 - 10)::int END
       FROM generate_series(1, %(accounts)s) g;
     INSERT INTO floor.bill

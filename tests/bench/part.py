@@ -56,7 +56,7 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-_HEADINGS = ("part", "accounts", "done", "seconds", "per second", "× floor", "growth", "aim", "peak MiB", "note")
+_HEADINGS = ("part", "accounts", "done", "seconds", "per second", "times floor", "growth", "aim", "peak MiB", "note")
 
 
 def table(lines: Iterable[Line]) -> str:

@@ -88,7 +88,8 @@ STANDARD = rules(
 
 def facts(on: int, **columns: Any) -> CaseFacts:
     said: dict[str, Any] = {
-        "currency": "USD", "traits": Traits("residential", "mobile", "", 400), "bills": (JudgedBill("B1", DUE, 50_000),),
+        "currency": "USD", "traits": Traits("residential", "mobile", "", 400),
+        "bills": (JudgedBill("B1", DUE, 50_000),),
         "services": (ServiceFact(1, 0, False),), "reachable": frozenset({"sms", "email", "letter", "in_app"}),
     }  # fmt: skip
     return CaseFacts(as_of=day(on), **{**said, **columns})

@@ -165,7 +165,11 @@ def test_a_write_off_waits_for_its_approval_and_closes_the_case() -> None:
     assert story.steps()[-1] == "08-28 write-off taken"
     story.expect(status="agency", queue=["approval: write-off"], overdue="100.00")
     cases.write_off(
-        account_id=story.account_row().pk, actor="agent:sofia", as_of=story.today, at=at(story.today), reason="uncollectable"
+        account_id=story.account_row().pk,
+        actor="agent:sofia",
+        as_of=story.today,
+        at=at(story.today),
+        reason="uncollectable",
     )
     story.days_pass(until=date(2026, 8, 31))
     story.expect(status="written_off", overdue="0.00", balance="0.00", cases=["03-02 08-29 written_off"], queue=[])

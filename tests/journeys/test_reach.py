@@ -84,9 +84,7 @@ def test_a_warning_that_bounces_goes_on_to_the_next_channel_and_counts_from_its_
     story.deliver(road=road)
     # The relay took it, and it comes back the next morning.
     story.run(mar(20))
-    bounce = Receipt(
-        key=road.messages[-1].key, provider_ref=None, state="bounced", at=at(mar(20), 8), detail="unknown"
-    )
+    bounce = Receipt(key=road.messages[-1].key, provider_ref=None, state="bounced", at=at(mar(20), 8), detail="unknown")
     receipts.take([bounce], as_of=mar(20), at=at(mar(20), 8))
     story.deliver(road=Telling(lambda message: Outcome("accepted", message.key)))
     story.days_pass(until=mar(35))

@@ -26,7 +26,8 @@ LEFT = {
                   FROM dunning_case c JOIN accounts_account a ON a.id = c.account_id""",
     "steps": """SELECT a.ref, s.code, s.repeat, s.action, s.result, s.came_on, s.done_on, s.undone_on
                   FROM dunning_casestep s JOIN accounts_account a ON a.id = s.account_id""",
-    "bill steps": 'SELECT b.ref, s.code, s."on", s.result FROM dunning_billstep s JOIN accounts_bill b ON b.id = s.bill_id',
+    "bill steps": """SELECT b.ref, s.code, s."on", s.result
+                       FROM dunning_billstep s JOIN accounts_bill b ON b.id = s.bill_id""",
     "notices": """SELECT a.ref, n.step_code, n.channel, n.bill_refs, n.amount, n.made_on, n.state
                     FROM dunning_notice n JOIN accounts_account a ON a.id = n.account_id""",
     "orders": """SELECT s.ref, o.kind, o.rung, o.made_on, o.state
@@ -114,7 +115,7 @@ def test_a_pass_killed_half_way_hands_each_text_over_once_by_key_and_each_mail_a
     database = undisturbed.copy("delivered")
     of_channel = "SELECT count(*) FROM dunning_notice WHERE channel = %s AND state IN ('sent', 'delivered')"
     with provider() as far_side, relay() as (office, smtp):
-        roads = {"DESK_SMS_URL": far_side.url, "DESK_SMTP_URL": smtp, "DESK_SMTP_SECRET": ""}
+        roads = {"DESK_SMS_URL": far_side.url, "DESK_SMTP_URL": smtp}
         for minute, handed in ((0, 40), (1, 120)):
             process = database.start("deliver", "--at", f"{NEXT}T15:{minute:02}:00Z", **roads)
             wait_until(lambda handed=handed: len(far_side.requests) + len(office.taken) >= handed)

@@ -17,14 +17,14 @@ from collections_desk import replay
 
 
 class Command(BaseCommand):
-    help = "Replay a folder's facts day by day, each on its own date, and report every step. Our own data stay untouched."
+    help = "Replay a folder's facts day by day, each on its own date, and report every step. Touches no data of ours."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", metavar="DIR", type=Path)
         parser.add_argument("--from", dest="first", required=True, type=date.fromisoformat, metavar="DATE")
         parser.add_argument("--to", dest="last", required=True, type=date.fromisoformat, metavar="DATE")
-        parser.add_argument("--policy", type=Path, metavar="FILE.yaml", help="the only policy there; else those in force")
-        parser.add_argument("--pack", nargs="+", action="extend", default=[], metavar="ID", help="contact rules to apply")
+        parser.add_argument("--policy", type=Path, metavar="FILE.yaml", help="the only policy; else those in force")
+        parser.add_argument("--pack", nargs="+", action="extend", default=[], metavar="ID", help="contact rules apply")
         parser.add_argument(
             "--skip", nargs="+", action="extend", default=[], type=date.fromisoformat, metavar="DATE", help="no run"
         )

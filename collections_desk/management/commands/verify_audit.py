@@ -14,7 +14,7 @@ from accounts import audit
 
 
 class Command(BaseCommand):
-    help = "Recompute the hash chain over all events. Exits 1 when something was changed, removed, inserted or re-ordered."
+    help = "Recompute the hash chain over all events. Exits 1 when a row was changed, removed, inserted or moved."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON object on standard output")

@@ -1,0 +1,3 @@
+"""Rules of the house that no linter knows, asked of the code itself."""
+
+from __future__ import annotations
