@@ -2,15 +2,21 @@
 
 In the order a bill travels:
 
-``facts``      what the pure modules read: frozen records of bills, credits and disputes
-``money``      exact amounts, currencies, splitting, rounding (pure)
-``allocation`` which money paid which bill (pure)
-``models``     the rows
-``events``     everything said, done, seen or refused
-``holds``      reasons to stop some effects for a time
-``status``     the one door to an account's and a service's state
-``settling``   open amounts, journal and status brought to what the facts say
-``position``   what an account owes as of any day
-``importing``  the operator's files become facts
-``audit``      the seal over the events, and its proof
+``facts``         what the pure modules read: plain records of bills, credits and disputes (pure)
+``money``         exact amounts, currencies, splitting (pure)
+``refusals``      the one family of answers that say no (pure)
+``allocation``    which money paid which bill (pure)
+``models``        the rows
+``bulk``          many rows at once
+``business_day``  what day the desk believes it is
+``importing``     the operator's files become facts
+``book``          this room's files
+``events``        everything said, done, seen or refused
+``status``        the one door to an account's and a service's state
+``position``      what accounts owe as of any day
+``settling``      open amounts, journal and status brought to what the facts say
+``holds``         reasons to stop some effects for a time
+``journals``      the chart of accounts, and the export
+``audit``         the seal over the events, and its proof
+``admin``         the facts, to look at
 """

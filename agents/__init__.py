@@ -2,17 +2,20 @@
 
 In the order of an agent's day:
 
-``instalments`` splitting a debt over dates (pure)
-``priority``    why an account is on top (pure)
-``kpi_formulas`` the figures supervisors judge by (pure)
-``models``      the rows
-``rights``      who may do and see what
-``queue``       the leased queue: claim, hold, release, complete
-``promises``    what a customer undertakes to pay, kept or broken
-``plans``       instalment plans
-``disputes``    contested amounts
-``calls``       conversations and what came of them
-``book``        the agents' part of the operator's files
-``kpis``        the figures, from the rows
-``views``       the desk in the browser
+``models``        the rows
+``kinds``         the events this room writes
+``rights``        who may do and see what
+``priority``      why an account is on top (pure)
+``queue``         the leased queue: claim, keep, release, complete
+``timeline``      an account's history, merged
+``calls``         conversations and what came of them
+``covered``       which bills a promise or plan is about
+``promises``      what a customer undertakes to pay, kept or broken
+``instalments``   splitting a debt over dates (pure)
+``plans``         instalment plans
+``disputes``      contested amounts
+``book``          this room's files
+``period``, ``kpi_formulas``, ``kpis``, ``today``  the figures supervisors judge by
+``forms``, ``views``, ``templatetags``, ``urls``   the desk in the browser
+``admin``         teams, people and dispositions
 """

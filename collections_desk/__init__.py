@@ -1,16 +1,22 @@
 """The building: what the rooms share and how they are run.
 
-settings        one file, driven by the environment
-environment     reads one variable, or stops the start with a sentence
-embedded        PostgreSQL and Redis from wheels, for whoever brings neither
-processes       web, worker and beat under one supervisor
-clock           the one place that reads the time
-celery          the task queue
-content_policy  what a page may load
-resource        an account as every interface shows it
-api, portal     the doors for machines, and for customers
-webhooks        telling others of events
-health          the three pages that machines ask
-urls, wsgi      the front door
-apps            makes the building itself known to Django
+``journey``       a bill's path on one page: the day's run, and who reacts to what
+``tasks``         what beat starts and workers carry
+``crew``          the same, spread over processes of one machine
+``replay``        a book and a policy day by day, in a scratch database
+``book``          every file an operator may bring
+``resource``      an account as every interface shows it
+``api``, ``portal``  the doors for machines, and for customers
+``webhooks``      telling others of events
+``management``    the commands
+``demo``          a made-up operator, to look around
+``settings``, ``environment``  one file, driven by the environment
+``embedded``      PostgreSQL and Redis from wheels, for whoever brings neither
+``processes``     web, worker and beat under one supervisor
+``celery``        the task queue
+``clock``         the one place that reads the time
+``content_policy``  what a page may load
+``admin_app``, ``admin_site``, ``admin_navigation``  the admin's frame
+``health``        the three pages that machines ask
+``urls``, ``wsgi``  the front door
 """

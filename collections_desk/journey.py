@@ -98,8 +98,8 @@ def run_day(*, as_of: date, at: datetime, decisions: Decisions = decide.run) -> 
     """
     started = monotonic()
     with _one_run():
-        previous = open_day(as_of=as_of, at=at)
         closed_before = _closed_cases(as_of)
+        previous = open_day(as_of=as_of, at=at)
         tally = decisions(as_of=as_of, at=at)
         close_day(as_of=as_of, at=at)
     return DayReport(
@@ -156,16 +156,19 @@ def is_decided(*, as_of: date) -> bool:
 
 @contextmanager
 def _one_run() -> Iterator[None]:
+    # Inside a transaction (a dry run) the lock goes with it, also where it fails.
+    held = "xact_" if connection.in_atomic_block else ""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [DAY_LOCK])
+        cursor.execute(f"SELECT pg_try_advisory_{held}lock(%s)", [DAY_LOCK])
         if not cursor.fetchone()[0]:
             raise CannotRunDay("Another run of the day is under way.")
     try:
         with gathering():
             yield
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [DAY_LOCK])
+        if not held:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [DAY_LOCK])
 
 
 def _closed_cases(as_of: date) -> int:

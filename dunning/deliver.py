@@ -105,7 +105,7 @@ def deliver(
     ended.update(note_deliveries(as_of=as_of, at=at))
     for one_pass in (_Notices(as_of, at, clock, roads, shard), _Orders(as_of, at, clock, roads, shard)):
         ended.update(one_pass.run())
-    return ended
+    return +ended
 
 
 def note_deliveries(*, as_of: date, at: datetime) -> Counter[str]:

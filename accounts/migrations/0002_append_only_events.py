@@ -2,6 +2,7 @@
 
 Also the sequence that numbers journals. Runs before the deploy.
 """
+
 from __future__ import annotations
 
 from django.db import migrations

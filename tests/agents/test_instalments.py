@@ -35,9 +35,7 @@ def test_a_fixed_amount_ends_with_the_smaller_rest() -> None:
 
 
 def test_a_down_payment_comes_first_and_the_instalments_follow_it() -> None:
-    plan = quote(
-        total=D("100.00"), count=2, first_on=FIRST, every="week", down_payment=D("40.00"), currency="EUR"
-    )
+    plan = quote(total=D("100.00"), count=2, first_on=FIRST, every="week", down_payment=D("40.00"), currency="EUR")
 
     assert [each.amount for each in plan] == [D("40.00"), D("30.00"), D("30.00")]
     assert plan[1].due_on == date(2026, 2, 7)

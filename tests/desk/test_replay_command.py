@@ -18,7 +18,7 @@ from tests.journeys.ledger import POLICY
 
 @pytest.fixture
 def book(django_db_setup: None, django_db_blocker: Any, tmp_path: Path) -> Iterator[Path]:
-    """One account with one bill due on 1 August 2026, agreed and paid as the example tells; replay makes its own database."""
+    """One account with one bill due on 1 August 2026, agreed and paid as the example tells, and one beside it."""
     files = {
         "policy.yaml": POLICY,
         "customers.csv": "customer_id,name,country,email,phone\nC1,Ada Lovelace,US,ada@example.com,+12025550100\n",

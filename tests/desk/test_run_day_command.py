@@ -69,7 +69,7 @@ def test_the_same_date_again_finds_nothing_and_facts_that_came_since_are_process
 def test_days_without_a_run_are_counted(story: Story) -> None:
     run("--as-of", DAY.isoformat())
     report = run("--as-of", "2026-03-12")
-    assert (report["days_caught_up"], report["steps"]) == (6, {"warning": 1})
+    assert (report["days_caught_up"], report["steps"]) == (6, {"reminder": 1, "warning": 1})
 
 
 def test_an_earlier_date_ends_with_2_and_nothing_done(story: Story) -> None:

@@ -1,4 +1,4 @@
-"""Payments, credits, reversals and cancellations on the way: nothing jumps, nothing is skipped, the paid are left alone."""
+"""Payments, credits, reversals and cancellations: nothing jumps, nothing is skipped, the paid are left alone."""
 
 from __future__ import annotations
 

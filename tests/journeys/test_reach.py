@@ -190,8 +190,8 @@ def test_no_notice_before_the_due_date_while_a_case_is_open() -> None:
 
 
 def test_all_channels_tells_on_each_and_one_that_cannot_leave_repeats_nothing() -> None:
-    policy = POLICY.replace("action: notify, channels: [email, sms], template: reminder",
-                            "action: notify, channels: [email, sms], all_channels: true, template: reminder")  # fmt: skip
+    channels = "action: notify, channels: [email, sms]"
+    policy = POLICY.replace(f"{channels}, template: reminder", f"{channels}, all_channels: true, template: reminder")
     story = told(policy=policy)
     story.days_pass(until=mar(4))
     story.run(mar(5))
