@@ -332,7 +332,7 @@ CELERY_BEAT_SCHEDULE = {
 LOG_LEVEL = text("DESK_LOG_LEVEL", "INFO").upper()
 if LOG_LEVEL not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
     refuse("DESK_LOG_LEVEL", LOG_LEVEL, "is not one of DEBUG, INFO, WARNING, ERROR")
-LOGGING = {
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
@@ -340,6 +340,9 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         name: {"handlers": ["stderr"], "level": LOG_LEVEL, "propagate": False}
-        for name in ("django", "celery", "collections_desk", "agents", "dunning", "accounts")
+        for name in ("django", "collections_desk", "agents", "dunning", "accounts")
     },
 }
+# Celery tells of every task at INFO: four lines a second of nothing new.
+CELERY_LOG_LEVEL = "WARNING" if LOG_LEVEL == "INFO" else LOG_LEVEL
+LOGGING["loggers"]["celery"] = {"handlers": ["stderr"], "level": CELERY_LOG_LEVEL, "propagate": False}

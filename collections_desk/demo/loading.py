@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.db import transaction
+from django.db import connection, transaction
 from tqdm import tqdm
 
 from accounts import business_day, settling
@@ -123,6 +123,18 @@ def load(plan: Plan, *, say: Callable[[str], None]) -> None:
         for day in _days(plan):
             _live(day, crew, agents_work=day > plan.as_of - timedelta(days=WORKED_DAYS))
             advance()
+
+
+@contextmanager
+def hurried() -> Iterator[None]:
+    """Without waiting for the disk at each commit: a demo that loses power is loaded again."""
+    connection.close()
+    os.environ["PGOPTIONS"] = "-c synchronous_commit=off"
+    try:
+        yield
+    finally:
+        del os.environ["PGOPTIONS"]
+        connection.close()
 
 
 def _live(day: date, crew: Crew, *, agents_work: bool) -> None:

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand
 
 from accounts import business_day
 from collections_desk import clock, processes
-from collections_desk.demo.loading import PEOPLE, Plan, load, make_people
+from collections_desk.demo.loading import PEOPLE, Plan, hurried, load, make_people
 
 
 class Command(BaseCommand):
@@ -35,7 +35,8 @@ class Command(BaseCommand):
             if plan.is_loaded():
                 make_people(plan.password)
             else:
-                load(plan, say=self.stdout.write)
+                with hurried():
+                    load(plan, say=self.stdout.write)
             os.environ["DESK_DEMO_PASSWORD"] = plan.password
             names = ", ".join(username for username, *_ in PEOPLE)
             lines = [
