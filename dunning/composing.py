@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from babel import Locale
 from django.conf import settings
 from django.core import signing
 from django.db import connection
@@ -153,5 +154,10 @@ def _agency_name(notice: Notice) -> str | None:
 
 
 def _postal_lines(address: str, customer: Customer) -> list[str]:
-    town = " ".join(part for part in (customer.postal_code, customer.city) if part)
-    return [line for line in (*address.split("\n"), town, customer.region, customer.country) if line.strip()]
+    """Street, town and country as the country's post writes them."""
+    if customer.country == "US":
+        town = ", ".join(part for part in (customer.city, f"{customer.region} {customer.postal_code}".strip()) if part)
+    else:
+        town = " ".join(part for part in (customer.postal_code, customer.city) if part)
+    country = Locale("en").territories.get(customer.country, customer.country)
+    return [line for line in (*address.split("\n"), town, country) if line.strip()]
