@@ -36,7 +36,7 @@ check: setup
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
-	find templates -name '*.html' -exec $(PYTHON) -m djade --target-version 5.2 --check {} +
+	find templates -name '*.html' -exec .venv/bin/djade --target-version 5.2 --check {} +
 	$(PYTHON) manage.py makemigrations --check --dry-run
 	DESK_PUBLIC_URL=https://desk.example.com $(PYTHON) manage.py check --deploy --fail-level WARNING
 	@mkdir -p var

@@ -107,8 +107,9 @@ def children_of(*, host: str, port: int) -> list[Child]:
     web = [*python, "granian", "--interface", "wsgi", "--host", host, "--port", str(port), "--workers", "2"]
     web += ["--blocking-threads", "4", "--respawn-failed-workers", "--workers-kill-timeout", "3", "--no-ws"]
     celery = [*python, "celery", "--quiet", "--app", "collections_desk.celery:app", "--no-color"]
-    worker = [*celery, "worker", "--loglevel", settings.CELERY_LOG_LEVEL, "--without-gossip", "--without-mingle"]
-    beat = [*celery, "beat", "--loglevel", settings.CELERY_LOG_LEVEL, "--scheduler", "celery.beat:Scheduler", "--pidfile="]
+    level = ["--loglevel", settings.CELERY_LOG_LEVEL]
+    worker = [*celery, "worker", *level, "--without-gossip", "--without-mingle"]
+    beat = [*celery, "beat", *level, "--scheduler", "celery.beat:Scheduler", "--pidfile="]
     return [
         Child("web", [*web, "collections_desk.wsgi:application"], environment),
         Child("worker", worker, environment),

@@ -301,7 +301,14 @@ class TestWhatTheCustomerGot:
     def test_a_mail_is_shown_in_a_box_that_can_do_nothing(self, desk: Client) -> None:
         html = '<p>Dear "Maria"</p><script>steal()</script>'
         message = OutboxMessage.objects.create(
-            key="k", channel="email", account_ref="A1", to="m@example.com", subject="Pay", text="Dear", html=html
+            received_at=moment(),
+            key="k",
+            channel="email",
+            account_ref="A1",
+            to="m@example.com",
+            subject="Pay",
+            text="Dear",
+            html=html,
         )
         said = desk.get(f"/admin/dunning/outboxmessage/{message.pk}/change/").content.decode()
         assert 'sandbox=""' in said
@@ -309,18 +316,24 @@ class TestWhatTheCustomerGot:
         assert "<script>steal" not in said
 
     def test_a_letter_opens_as_it_was_printed(self, desk: Client) -> None:
-        letter = OutboxMessage.objects.create(key="k", channel="letter", account_ref="A1", attachment=b"%PDF-1.7 x")
+        letter = OutboxMessage.objects.create(
+            received_at=moment(), key="k", channel="letter", account_ref="A1", attachment=b"%PDF-1.7 x"
+        )
         answer = desk.get(f"/admin/dunning/outboxmessage/{letter.pk}/letter.pdf")
         assert (answer["Content-Type"], answer.content) == ("application/pdf", b"%PDF-1.7 x")
         assert browser("agent").get(f"/admin/dunning/outboxmessage/{letter.pk}/letter.pdf").status_code == 302
 
     def test_a_message_without_a_letter_has_none_to_open(self, desk: Client) -> None:
-        text = OutboxMessage.objects.create(key="k", channel="sms", account_ref="A1", text="Hello")
+        text = OutboxMessage.objects.create(
+            received_at=moment(), key="k", channel="sms", account_ref="A1", text="Hello"
+        )
         assert desk.get(f"/admin/dunning/outboxmessage/{text.pk}/letter.pdf").status_code == 404
 
     def test_messages_are_found_by_account(self, desk: Client) -> None:
         for account in ("A1", "A2"):
-            OutboxMessage.objects.create(key=account, channel="sms", account_ref=account, text=f"Dear {account}")
+            OutboxMessage.objects.create(
+                received_at=moment(), key=account, channel="sms", account_ref=account, text=f"Dear {account}"
+            )
         said = desk.get("/admin/dunning/outboxmessage/?q=A2").content.decode()
         assert "Dear A2" in said
         assert "Dear A1" not in said
@@ -360,7 +373,7 @@ def book() -> None:
         account=account, service=service, key="o1", kind="limit", rung="suspended", made_on=TODAY
     )
     Placement.objects.create(ref="PL1", account=account, agency=Agency.objects.get(), amount=5, placed_on=TODAY)
-    OutboxMessage.objects.create(key="m1", channel="sms", account_ref=account.ref, text="Hello")
+    OutboxMessage.objects.create(received_at=moment(), key="m1", channel="sms", account_ref=account.ref, text="Hello")
     Promise.objects.create(ref="PR1", account=account, amount=5, made_on=TODAY, due_on=TODAY, taken_by="x")
     Plan.objects.create(ref="PN1", account=account, made_on=TODAY, made_by="x")
     Interaction.objects.create(

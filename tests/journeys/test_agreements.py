@@ -252,9 +252,9 @@ def test_a_hold_longer_than_the_rest_of_the_path_resumes_where_it_stood(story: S
             "03-05 reminder taken",
             "05-06 warning taken",
             "05-07 final taken",
+            "05-08 suspend waiting: notice_running",
             "05-08 desk taken",
-            "05-12 bar taken",
-            "05-13 suspend taken",
+            "05-13 bar taken",
         ],
         cases=["03-02 open"],
     )
