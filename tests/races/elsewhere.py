@@ -88,9 +88,9 @@ def _create(name: str, *, template: str) -> Database:
 def _url(name: str) -> str:
     """The connection that the tests use, to another database."""
     own = connection.settings_dict
-    host, user = own["HOST"], own["USER"]
-    if host.startswith("/"):
-        return urlunsplit(("postgresql", "", f"/{name}", f"host={host}&user={user}&port={own['PORT'] or 5432}", ""))
+    host, user = own["HOST"] or own["OPTIONS"].get("host", ""), own["USER"]
+    if host.startswith("/"):  # a socket: the embedded server's
+        return f"postgresql://{user}:@/{name}?host={host}"
     password = f":{own['PASSWORD']}" if own["PASSWORD"] else ""
     place = urlsplit(f"//{user}{password}@{host}:{own['PORT'] or 5432}").netloc
     return urlunsplit(("postgresql", place, f"/{name}", "", ""))
