@@ -32,6 +32,9 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
             today = business_day.calendar_date(at=clock.business_now())
             plan = Plan.kept_in(settings.VAR_DIR / "demo", accounts=accounts, today=today)
+            if plan.accounts != accounts:
+                kept = f"Keeping the demo book of {plan.accounts:,} accounts: another one needs an empty database"
+                self.stdout.write(f"{kept} and no {plan.folder}.")
             if plan.is_loaded():
                 make_people(plan.password)
             else:
