@@ -27,9 +27,7 @@ MONEY_MOVED = "accounts.money.moved"
 HOLD_PLACED = "accounts.hold.placed"
 HOLD_LIFTED = "accounts.hold.lifted"
 FEE_CHARGED = "accounts.fee.charged"
-IMPORT_REJECTED = "accounts.import.rejected"
 PERSONAL_DATA_READ = "accounts.personal_data.read"
-CUSTOMER_ERASED = "accounts.customer.erased"
 
 
 @dataclass(frozen=True, slots=True)

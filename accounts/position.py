@@ -214,13 +214,6 @@ def position_of(*, account_id: int, as_of: date) -> Position:
     return position_from(books_of([account_id], as_of=as_of)[account_id])
 
 
-def positions(*, as_of: date, currency: str | None = None) -> Iterator[tuple[int, Position]]:
-    """Every account's position as of a day, in the order of their keys, a chunk at a time."""
-    for chunk in account_chunks(currency=currency):
-        for account_id, books in books_of(chunk, as_of=as_of).items():
-            yield account_id, position_from(books)
-
-
 def open_bills(*, as_of: date, business_date: date | None = None, currency: str | None = None) -> Iterator[OpenBill]:
     """Every bill with something open as of a day; from the maintained columns where that day is the business date."""
     if as_of == business_date:

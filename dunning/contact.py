@@ -7,7 +7,6 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from dunning import gate, holding, reading
-from dunning.models import Notice
 
 
 def check(
@@ -47,8 +46,3 @@ def check(
         ),
         gate.rules_for(fact.country),
     )
-
-
-def last_notice(*, account_id: int) -> Notice | None:
-    """The latest notice that left the house, for the account page."""
-    return Notice.objects.filter(account_id=account_id, sent_at__isnull=False).order_by("-pk").first()
