@@ -13,9 +13,12 @@ In the order a bill travels:
 ``book``          this room's files
 ``events``        everything said, done, seen or refused
 ``status``        the one door to an account's and a service's state
+``taking_effect`` on which days written facts begin to count
 ``position``      what accounts owe as of any day
+``write_offs``    write-offs and recoveries in the journal
 ``settling``      open amounts, journal and status brought to what the facts say
 ``holds``         reasons to stop some effects for a time
+``keeping``       services kept from limits for a time
 ``journals``      the chart of accounts, and the export
 ``audit``         the seal over the events, and its proof
 ``admin``         the facts, to look at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -33,6 +33,12 @@ def move_to(day: date) -> None:
 def completed() -> date | None:
     """The last date whose run came to its end. One query."""
     return BusinessDate.objects.values_list("completed_on", flat=True).first()
+
+
+def next_to_run(*, at: datetime) -> date:
+    """The day whose run comes next: the business date until its run came to its end, then the day after."""
+    on = business_date(at=at)
+    return on + timedelta(days=1) if completed() == on else on
 
 
 def complete(day: date) -> None:

@@ -27,6 +27,11 @@ MONEY_MOVED = "accounts.money.moved"
 HOLD_PLACED = "accounts.hold.placed"
 HOLD_LIFTED = "accounts.hold.lifted"
 FEE_CHARGED = "accounts.fee.charged"
+FEE_WAIVED = "accounts.fee.waived"
+RECOVERY_RECEIVED = "accounts.recovery.received"
+RECOVERY_RETURNED = "accounts.recovery.returned"
+SERVICE_KEPT = "accounts.service.kept"
+SERVICE_LET_GO = "accounts.service.let_go"
 PERSONAL_DATA_READ = "accounts.personal_data.read"
 
 

@@ -17,12 +17,16 @@ class BillFact(NamedTuple):
 
 
 class CreditFact(NamedTuple):
-    """Money for the customer: a payment or a credit. ``bill_ref`` directs it; empty pays the oldest due."""
+    """Money for the customer: a payment or a credit. ``bill_ref`` directs it; empty pays the oldest due.
+
+    A write-off is a credit on its bill alone (empty: on a fee of ours), and money that comes later takes its place.
+    """
 
     ref: str
     on: date
     amount: int
     bill_ref: str = ""
+    write_off: bool = False
 
 
 class ReversalFact(NamedTuple):
@@ -62,6 +66,16 @@ class Applied(NamedTuple):
     amount: int
 
 
+class Recovery(NamedTuple):
+    """So much of a credit took the place of a write-off on a day; negative when a reversal took it back."""
+
+    credit_ref: str
+    write_off_ref: str
+    bill_ref: str
+    on: date
+    amount: int
+
+
 class Books(NamedTuple):
     """Where every bill and every credit stands."""
 
@@ -72,3 +86,6 @@ class Books(NamedTuple):
     #: credit ref → what waits for a bill; credits used up are left out.
     unapplied: dict[str, int]
     applied: list[Applied]
+    #: write-off ref → what of it still stands; every write-off is here, also one that is recovered.
+    written_off: dict[str, int]
+    recoveries: list[Recovery]

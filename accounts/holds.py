@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from accounts import events, settling
-from accounts.models import Account, Hold
+from accounts.models import Account, Bill, Hold
 from accounts.models.fields import DESK_PREFIX
 from accounts.refusals import Refused
 
@@ -61,7 +61,11 @@ def place(
     note: str = "",
     ref: str | None = None,
 ) -> Hold:
-    """Place a hold, lock the account, settle it. Raises ``CannotPlaceHold``."""
+    """Place a hold, lock the account, settle it.
+
+    A manual hold that names bills stops everything about those bills and lets the rest of the account go on. Raises
+    ``CannotPlaceHold`` for dates that make no sense, and for bills of somebody else.
+    """
     if ends_on is not None and ends_on < starts_on:
         raise CannotPlaceHold("A hold cannot end before it starts.")
     if reason == Hold.Reason.PAYMENT_IN_FLIGHT:
@@ -69,8 +73,12 @@ def place(
         if ends_on is not None and ends_on > latest:
             raise CannotPlaceHold("A payment in flight holds seven days at most.")
         ends_on = ends_on or latest
+    if reason == Hold.Reason.MANUAL and bill_refs and (stops or stops_clock):
+        raise CannotPlaceHold("A hold of single bills stops everything about them, and no clock of the account.")
     with transaction.atomic():
         Account.objects.select_for_update(no_key=True).only("pk").get(pk=account_id)
+        if reason == Hold.Reason.MANUAL and bill_refs:
+            _check_bills(account_id, bill_refs)
         hold = Hold.objects.create(
             ref=ref or f"{DESK_PREFIX}{uuid4().hex}",
             account_id=account_id,
@@ -97,6 +105,14 @@ def place(
         settling.mark_unsettled([account_id])
         settling.settle(as_of=as_of, at=at, actor=actor, account_ids=[account_id])
     return hold
+
+
+def _check_bills(account_id: int, bill_refs: Sequence[str]) -> None:
+    """The bills are those that the account is dunned for: its own, and those of children that pay through it."""
+    paid_by_it = Q(account=account_id) | Q(account__parent=account_id, account__pays_itself=False)
+    known = set(Bill.objects.filter(paid_by_it, ref__in=list(bill_refs)).values_list("ref", flat=True))
+    if unknown := sorted(set(bill_refs) - known):
+        raise CannotPlaceHold(f"Bill {unknown[0]} is not of this account.")
 
 
 def lift(*, hold_id: int, actor: str, as_of: date, at: datetime, reason: str = "") -> Hold:

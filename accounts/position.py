@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 from django.db import connection
 
 from accounts.allocation import allocate
-from accounts.facts import BillFact, Books, ChargeFact, CreditFact, DisputeFact, ReversalFact
+from accounts.facts import Applied, BillFact, Books, ChargeFact, CreditFact, DisputeFact, Recovery, ReversalFact
 from accounts.models import Account
 from accounts.money import from_mills
 
 BUCKETS = ("current", "1-30", "31-60", "61-90", "91-120", "120+")
 
 #: How a credit is named in ``Applied.credit_ref``; payments come before adjustments of the same day.
-PAYMENT, REDUCTION = "payment:", "reduction:"
+PAYMENT, REDUCTION, WRITE_OFF = "payment:", "reduction:", "write-off:"
 
 CHUNK = 2_000
 
@@ -54,14 +54,18 @@ class AccountBooks:
     account_id: int
     as_of: date
     bills: list[BillRow] = field(default_factory=list)
-    books: Books = field(default_factory=lambda: Books({}, {}, {}, []))
+    books: Books = field(default_factory=lambda: Books({}, {}, {}, [], {}, []))
     fees: int = 0
 
     def paid_towards(self, *, bill_refs: Collection[str], since: date) -> list[tuple[date, Decimal]]:
-        """Payments that went to those bills from ``since`` on, net of reversals, by day; no bills named: any."""
+        """Payments that went to those bills from ``since`` on, net of reversals, by day; no bills named: any.
+
+        Also what was paid on them after they had been written off.
+        """
+        entries: list[Applied | Recovery] = [*self.books.applied, *self.books.recoveries]
         return [
             (entry.on, from_mills(entry.amount))
-            for entry in self.books.applied
+            for entry in entries
             if entry.on >= since
             and entry.credit_ref.startswith(PAYMENT)
             and (not bill_refs or entry.bill_ref in bill_refs)
@@ -84,6 +88,8 @@ class Position:
     unapplied: Decimal
     fees: Decimal
     oldest_due_on: date | None
+    #: Of what was written off, what is not recovered; none where nothing ever was.
+    written_off: Decimal | None = None
 
     @property
     def balance(self) -> Decimal:
@@ -122,11 +128,15 @@ _PAYMENTS = """
      WHERE p.account_id = ANY(%s) AND p.received_on <= %s
 """
 _ADJUSTMENTS = """
-    SELECT account_id, ref, "on", (amount * 1000)::bigint, bill_ref
-      FROM accounts_adjustment a WHERE account_id = ANY(%s) AND "on" <= %s
+    SELECT account_id, ref, "on",
+           CASE WHEN kind = 'write_off' AND fee_ref <> '' AND EXISTS (
+                SELECT 1 FROM accounts_adjustment b WHERE b.fee_ref = a.fee_ref AND b.kind <> 'write_off'
+                   AND b."on" <= %(as_of)s)
+           THEN 0 ELSE (amount * 1000)::bigint END, bill_ref, kind = 'write_off'
+      FROM accounts_adjustment a WHERE account_id = ANY(%(ids)s) AND "on" <= %(as_of)s
        AND NOT (kind = 'dispute' AND EXISTS (
-            SELECT 1 FROM accounts_adjustment b
-             WHERE b.dispute_ref = a.dispute_ref AND b.dispute_ref <> '' AND b.kind = 'billing' AND b."on" <= %s))
+            SELECT 1 FROM accounts_adjustment b WHERE b.dispute_ref = a.dispute_ref AND b.dispute_ref <> ''
+               AND b.kind = 'billing' AND b."on" <= %(as_of)s))
 """
 _DISPUTES = """
     SELECT account_id, ref, starts_on, least(lifted_on, ends_on + 1),
@@ -160,9 +170,11 @@ def books_of(account_ids: Sequence[int], *, as_of: date) -> dict[int, AccountBoo
                 credits[account_id].append(CreditFact(PAYMENT + ref, on, amount, bill_ref))
             else:
                 reversals[account_id].append(ReversalFact(ref, on, amount, PAYMENT + reverses))
-        cursor.execute(_ADJUSTMENTS, [keys, as_of, as_of])
-        for account_id, ref, on, amount, bill_ref in cursor:
-            if amount < 0:
+        cursor.execute(_ADJUSTMENTS, {"ids": keys, "as_of": as_of})
+        for account_id, ref, on, amount, bill_ref, write_off in cursor:
+            if write_off:
+                credits[account_id].append(CreditFact(WRITE_OFF + ref, on, -amount, bill_ref, write_off=True))
+            elif amount < 0:
                 credits[account_id].append(CreditFact(REDUCTION + ref, on, -amount, bill_ref))
             else:
                 charges[account_id].append(ChargeFact(ref, on, amount, bill_ref))
@@ -206,6 +218,7 @@ def position_from(account: AccountBooks) -> Position:
         unapplied=from_mills(sum(books.unapplied.values())),
         fees=from_mills(account.fees),
         oldest_due_on=oldest,
+        written_off=from_mills(sum(books.written_off.values())) if books.written_off else None,
     )
 
 

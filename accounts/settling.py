@@ -8,16 +8,16 @@ writes nothing. No effect may act on an account that is still marked: effects se
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime
 from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from accounts import events, status
+from accounts import events, status, write_offs
 from accounts.models import Account, Hold, Unsettled
 from accounts.models.account import AccountStatus
-from accounts.money import mills
+from accounts.money import from_mills, mills
 from accounts.position import CHUNK, AccountBooks, Position, books_of, position_from
 
 ACTOR = "desk:settling"
@@ -103,8 +103,9 @@ def _settle_chunk(chunk: list[int], *, as_of: date, at: datetime, actor: str) ->
     positions = {pk: position_from(account) for pk, account in books.items()}
     _write_bills(books.values())
     _post_journal(rows, positions, as_of=as_of)
+    recovered = write_offs.post([account for account in books.values() if account.books.written_off], as_of=as_of)
     _write_accounts(rows, positions)
-    _write_events(rows, positions, as_of=as_of, at=at, actor=actor)
+    _write_events(rows, positions, recovered, as_of=as_of, at=at, actor=actor)
     return len(rows)
 
 
@@ -162,8 +163,17 @@ def _write_accounts(rows: list[_Row], positions: dict[int, Position]) -> None:
             )
 
 
-def _write_events(rows: list[_Row], positions: dict[int, Position], *, as_of: date, at: datetime, actor: str) -> None:
+def _write_events(
+    rows: list[_Row],
+    positions: dict[int, Position],
+    recovered: Mapping[int, int],
+    *,
+    as_of: date,
+    at: datetime,
+    actor: str,
+) -> None:
     """Move what follows from the amounts; tell of money only where an episode or a hold may care."""
+    _tell_recoveries(rows, positions, recovered, as_of=as_of, at=at, actor=actor)
     standing = {row.pk: row.status for row in rows}
     # One that left and pays its last bill is cured and then closed: two moves, so the graph is walked until it rests.
     while moves := [move for row in rows if (move := _next_move(row, standing[row.pk], positions[row.pk], as_of))]:
@@ -195,6 +205,36 @@ def _write_events(rows: list[_Row], positions: dict[int, Position], *, as_of: da
     )
 
 
+def _tell_recoveries(
+    rows: list[_Row],
+    positions: dict[int, Position],
+    recovered: Mapping[int, int],
+    *,
+    as_of: date,
+    at: datetime,
+    actor: str,
+) -> None:
+    events.record_many(
+        [
+            events.EventRow(
+                account_id=row.pk,
+                kind=events.RECOVERY_RECEIVED if amount > 0 else events.RECOVERY_RETURNED,
+                actor=actor,
+                at=at,
+                on=as_of,
+                payload={
+                    "amount": str(from_mills(abs(amount))),
+                    "left": str(positions[row.pk].written_off),
+                    "currency": row.currency,
+                },
+                react=True,
+            )
+            for row in rows
+            if (amount := recovered.get(row.pk, 0))
+        ]
+    )
+
+
 def _next_move(row: _Row, standing: str, position: Position, as_of: date) -> status.Move | None:
     target = status.settled_status(
         status=standing,
@@ -202,13 +242,22 @@ def _next_move(row: _Row, standing: str, position: Position, as_of: date) -> sta
         past_due=mills(position.overdue + position.overdue_disputed),
         owes_nothing=position.open_amount == 0 and position.fees == 0,
         closed=row.closed_on is not None and row.closed_on <= as_of,
+        written_off=None if position.written_off is None else mills(position.written_off),
     )
-    return status.Move(row.pk, standing, target, _WHY[target]) if target != standing else None
+    if target == standing:
+        return None
+    why = _WHY[target]
+    if standing == AccountStatus.WRITTEN_OFF and target == AccountStatus.CLOSED:
+        why = "what was written off is recovered"
+    elif target == AccountStatus.OVERDUE and position.overdue == 0:
+        why = "what had recovered a write-off went back"
+    return status.Move(row.pk, standing, target, why)
 
 
 _WHY: dict[str, str] = {
     AccountStatus.OVERDUE: "something undisputed is past due",
     AccountStatus.CURRENT: "nothing is past due",
+    AccountStatus.WRITTEN_OFF: "nothing is past due beside what was written off",
     AccountStatus.CLOSED: "left with nothing owed",
 }
 
@@ -316,20 +365,23 @@ _POSTINGS = (
     _posting(
         table="accounts_adjustment",
         # A charge lives with its bill: it waits for its issue, and goes when the bill is cancelled.
-        effective=f"""(CASE WHEN f."on" <= %(as_of)s AND NOT (f.kind = 'dispute' AND EXISTS (
+        # A write-off is posted with its tax, and as far as it stands (``accounts.write_offs``): not here.
+        effective=f"""(CASE WHEN f.kind = 'write_off' THEN f.posted_amount
+            WHEN f."on" <= %(as_of)s AND NOT (f.kind = 'dispute' AND EXISTS (
             SELECT 1 FROM accounts_adjustment b WHERE b.dispute_ref = f.dispute_ref AND b.dispute_ref <> ''
                AND b.kind = 'billing' AND b."on" <= %(as_of)s)) AND (f.amount < 0 OR EXISTS (
             SELECT 1 FROM accounts_bill b WHERE b.ref = f.bill_ref AND b.account_id = f.account_id AND {_stands("b")}))
             THEN f.amount ELSE 0 END)""",
         fact_date='j."on"',
-        lines="""('12000', CASE WHEN j.kind = 'write_off' THEN '12900' WHEN j.amount < 0 THEN '49000'
-            WHEN j.fee_ref <> '' THEN '41000' ELSE '40000' END, j.d)""",
-        event_type="CASE WHEN j.kind = 'write_off' THEN 'WRITE_OFF' WHEN j.amount < 0 THEN 'CREDIT' ELSE 'DEBIT' END",
+        lines="""('12000', CASE WHEN j.amount < 0 THEN '49000' WHEN j.fee_ref <> '' THEN '41000' ELSE '40000' END,
+            j.d)""",
+        event_type="CASE WHEN j.amount < 0 THEN 'CREDIT' ELSE 'DEBIT' END",
     ),
     _posting(
         table="accounts_fee",
         effective="""(CASE WHEN f."on" <= %(as_of)s AND (f.waived_on IS NULL OR f.waived_on > %(as_of)s)
-            AND NOT EXISTS (SELECT 1 FROM accounts_adjustment b WHERE b.fee_ref = f.ref AND b."on" <= %(as_of)s)
+            AND NOT EXISTS (SELECT 1 FROM accounts_adjustment b
+                             WHERE b.fee_ref = f.ref AND b.kind <> 'write_off' AND b."on" <= %(as_of)s)
             THEN f.amount ELSE 0 END)""",
         fact_date='j."on"',
         lines="('12000', CASE WHEN j.kind = 'late_fee' THEN '41000' ELSE '41100' END, j.d)",

@@ -145,15 +145,22 @@ def _move_many(model: type[models.Model], moves: Sequence[Move]) -> None:
                 raise CannotMove(f"{len(keys) - cursor.rowcount} of {len(keys)} were no longer {source}.")
 
 
-def settled_status(*, status: str, overdue: int, past_due: int, owes_nothing: bool, closed: bool) -> str:
+def settled_status(
+    *, status: str, overdue: int, past_due: int, owes_nothing: bool, closed: bool, written_off: int | None = None
+) -> str:
     """The status that follows from the open amounts alone (thousandths); the same one when nothing follows.
 
     ``overdue`` is undisputed and past due, ``past_due`` includes what is contested: a dispute alone cures nothing.
+    ``written_off`` is what is not recovered of what was ever written off, none where nothing was: while something
+    stands, a debt that came later and is paid leaves the account where it was, and when nothing does, it is closed.
     """
     if overdue > 0 and status in (AccountStatus.CURRENT, AccountStatus.CLOSED, AccountStatus.WRITTEN_OFF):
         return AccountStatus.OVERDUE
+    if written_off and status == AccountStatus.CLOSED:
+        # A recovery went back. The graph leads there over overdue, where the next line takes it on.
+        return AccountStatus.OVERDUE
     if past_due == 0 and status in (AccountStatus.OVERDUE, AccountStatus.COLLECTIONS, AccountStatus.AGENCY):
-        return AccountStatus.CURRENT
-    if closed and owes_nothing and status == AccountStatus.CURRENT:
-        return AccountStatus.CLOSED
-    return status
+        return AccountStatus.WRITTEN_OFF if written_off else AccountStatus.CURRENT
+    left = status == AccountStatus.CURRENT and closed
+    recovered = status == AccountStatus.WRITTEN_OFF and written_off == 0
+    return AccountStatus.CLOSED if owes_nothing and (left or recovered) else status

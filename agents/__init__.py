@@ -14,7 +14,11 @@ In the order of an agent's day:
 ``instalments``   splitting a debt over dates (pure)
 ``plans``         instalment plans
 ``disputes``      contested amounts
+``ahead``         what agreements come to by time and by what is written already
+``fees``          letting a fee go
+``write_offs``    a second pair of eyes before anything is given up
 ``book``          this room's files
+``lessons``, ``post_mortem``  what was written off and why, and what would have had to be different
 ``period``, ``kpi_formulas``, ``kpis``, ``today``  the figures supervisors judge by
 ``forms``, ``views``, ``templatetags``, ``urls``   the desk in the browser
 ``admin``         teams, people and dispositions

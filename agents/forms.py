@@ -199,9 +199,26 @@ class HoldForm(Talk):
         starts, ends = given.get("starts_on"), given.get("ends_on")
         if starts and ends and ends < starts:
             self.add_error("ends_on", "Is before the first day.")
-        if given.get("reason") == Hold.Reason.MANUAL and not given.get("stops"):
-            self.add_error("stops", "Tick what a manual hold stops.")
+        manual, bills = given.get("reason") == Hold.Reason.MANUAL, given.get("bills")
+        if bills and not manual:
+            self.add_error("reason", "Only a manual hold covers single bills: choose it, or untick the bills.")
+        elif manual and not bills and not given.get("stops"):
+            self.add_error("stops", "Tick what a manual hold stops, or the bills that it pauses.")
         return given
+
+
+class KeepForm(forms.Form):
+    """Until when a service is not limited, and why."""
+
+    WHY = (
+        ("depended_on", "Somebody depends on it"),
+        ("payment_arranged", "Payment is being arranged"),
+        ("complaint", "A complaint is looked into"),
+        ("our_mistake", "The limit would be our mistake"),
+    )
+
+    until = forms.DateField(widget=DayInput, error_messages={"required": "Say until when."})
+    why = forms.ChoiceField(choices=WHY)
 
 
 class ResolveForm(forms.Form):

@@ -21,7 +21,7 @@ from accounts.events import EventRow
 from accounts.models import Account, Bill, Hold
 from accounts.models.fields import DESK_PREFIX
 from accounts.money import total
-from accounts.position import books_of
+from accounts.position import AccountBooks, books_of
 from accounts.refusals import Refused
 from agents import covered, instalments, kinds, promises, queue, rights
 from agents.models import Agent, Instalment, Plan, Promise, WorkItem
@@ -369,6 +369,23 @@ def _verdict(
         reason = f"the instalment of {unpaid[0].due_on} is unpaid by more than {settings.PLAN_BREAK_DAYS} days"
         return Plan.Status.BROKEN, kinds.PLAN_BROKEN, as_of, reason
     return None
+
+
+def is_over(plan: Plan, parts: Sequence[Instalment], *, seen: AccountBooks | None, as_of: date) -> bool:
+    """Whether a running plan is kept or broken on a day. Writes nothing.
+
+    ``parts`` are its instalments in order; with the books of that day they are filled, in memory, first.
+    """
+    nothing_left = False
+    if seen is not None:
+        payments = covered.payments_since(
+            seen, bill_refs=plan.bill_refs, made_on=plan.made_on, paid_before=plan.paid_before
+        )
+        filled = instalments.fill(amounts=[part.amount for part in parts], payments=payments)
+        for part, now in zip(parts, filled, strict=True):
+            part.paid, part.paid_on = now.paid, now.paid_on
+        nothing_left = bool(plan.bill_refs) and seen.open_on(plan.bill_refs) == 0
+    return _verdict(plan, parts, nothing_left=nothing_left, as_of=as_of) is not None
 
 
 def _check_dates(parts: Sequence[instalments.Instalment], *, as_of: date) -> None:

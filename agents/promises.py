@@ -23,7 +23,7 @@ from accounts.models.fields import DESK_PREFIX
 from accounts.position import AccountBooks, books_of
 from accounts.refusals import Refused
 from agents import covered, kinds
-from agents.instalments import fill
+from agents.instalments import Filled, fill
 from agents.models import Plan, Promise
 
 ACTOR = "desk:promises"
@@ -130,18 +130,22 @@ def cancel(*, promise_id: int, actor: str, as_of: date, at: datetime, reason: st
 def review(*, as_of: date, at: datetime, account_ids: Collection[int] | None = None) -> int:
     """Judge the open promises of those accounts, or all, as of a day; how many were found kept or broken.
 
+    Of accounts that are named, those kept are looked at again: where the money went back, the promise is open again
+    until its day and grace are over, and broken after them.
+
     A promise from a file that named no bills covers what was open when it was made: that is settled here, the first
     time its day has come. Run twice, the second finds nothing.
     """
     found = 0
-    for chunk in _chunks(account_ids, as_of=as_of):
+    judged = [Promise.Status.OPEN] if account_ids is None else [Promise.Status.OPEN, Promise.Status.KEPT]
+    for chunk in _chunks(account_ids, judged, as_of=as_of):
         with transaction.atomic():
-            found += _review_chunk(chunk, as_of=as_of, at=at)
+            found += _review_chunk(chunk, judged, as_of=as_of, at=at)
     return found
 
 
-def _chunks(account_ids: Collection[int] | None, *, as_of: date) -> Iterator[list[int]]:
-    waiting = Promise.objects.filter(status=Promise.Status.OPEN, made_on__lte=as_of)
+def _chunks(account_ids: Collection[int] | None, judged: Sequence[str], *, as_of: date) -> Iterator[list[int]]:
+    waiting = Promise.objects.filter(status__in=judged, made_on__lte=as_of)
     if account_ids is not None:
         waiting = waiting.filter(account__in=list(account_ids))
     keys = list(waiting.order_by("account_id").values_list("account_id", flat=True).distinct())
@@ -149,24 +153,27 @@ def _chunks(account_ids: Collection[int] | None, *, as_of: date) -> Iterator[lis
         yield keys[start : start + CHUNK]
 
 
-def _review_chunk(account_ids: list[int], *, as_of: date, at: datetime) -> int:
+def _review_chunk(account_ids: list[int], judged: Sequence[str], *, as_of: date, at: datetime) -> int:
     list(Account.objects.select_for_update(no_key=True).filter(pk__in=account_ids).order_by("pk").values_list("pk"))
     promises = list(
         Promise.objects.select_related("hold")
-        .filter(account__in=account_ids, status=Promise.Status.OPEN, made_on__lte=as_of)
+        .filter(account__in=account_ids, status__in=judged, made_on__lte=as_of)
         .order_by("account_id", "pk")
     )
     name_bills(promises)
-    books = _books([(promise.account_id, min(as_of, _deadline(promise))) for promise in promises])
+    books = _books([(promise.account_id, _seen_on(promise, as_of)) for promise in promises])
     rows: list[EventRow] = []
     for promise in promises:
         deadline = _deadline(promise)
-        seen = books[promise.account_id, min(as_of, deadline)]
-        payments = covered.payments_since(
-            seen, bill_refs=promise.bill_refs, made_on=promise.made_on, paid_before=promise.paid_before
-        )
-        [filled] = fill(amounts=[promise.amount], payments=payments)
-        nothing_left = bool(promise.bill_refs) and seen.open_on(promise.bill_refs) == 0
+        seen = books[promise.account_id, _seen_on(promise, as_of)]
+        filled, nothing_left = _paid(promise, seen)
+        enough = filled.paid >= promise.amount * settings.PROMISE_KEPT_PERCENT / 100
+        if promise.status == Promise.Status.KEPT:
+            if filled.paid >= promise.paid or enough or nothing_left:
+                continue
+            if as_of <= deadline:
+                rows.append(_open_again(promise, filled.paid, as_of=as_of, at=at))
+                continue
         if filled.paid != promise.paid:
             promise.paid = filled.paid
             promise.save(update_fields=["paid"])
@@ -174,6 +181,8 @@ def _review_chunk(account_ids: list[int], *, as_of: date, at: datetime) -> int:
             status, kind = Promise.Status.KEPT, kinds.PROMISE_KEPT
         elif as_of <= deadline:
             continue
+        elif enough:
+            status, kind = Promise.Status.KEPT, kinds.PROMISE_KEPT
         elif filled.paid:
             status, kind = Promise.Status.PART_KEPT, kinds.PROMISE_PART_KEPT
         else:
@@ -199,6 +208,23 @@ def _review_chunk(account_ids: list[int], *, as_of: date, at: datetime) -> int:
     return len(rows)
 
 
+def _paid(promise: Promise, seen: AccountBooks) -> tuple[Filled, bool]:
+    """What was paid towards a promise by the day of those books, and whether nothing is left of what it named."""
+    payments = covered.payments_since(
+        seen, bill_refs=promise.bill_refs, made_on=promise.made_on, paid_before=promise.paid_before
+    )
+    # Of what came after its day only that counts which went back.
+    payments = [(on, amount) for on, amount in payments if on <= _deadline(promise) or amount < 0]
+    [filled] = fill(amounts=[promise.amount], payments=payments)
+    return filled, bool(promise.bill_refs) and seen.open_on(promise.bill_refs) == 0
+
+
+def is_kept(promise: Promise, seen: AccountBooks) -> bool:
+    """Whether an open promise is kept by the day of those books."""
+    filled, nothing_left = _paid(promise, seen)
+    return seen.as_of <= _deadline(promise) and (filled.paid_on is not None or nothing_left)
+
+
 def name_bills(undertakings: Sequence[Promise] | Sequence[Plan]) -> None:
     """Let those that came without bills cover what was open on the day they were made, and their holds with them."""
     unnamed = [each for each in undertakings if not each.bill_refs]
@@ -221,6 +247,36 @@ def _books(wanted: Collection[tuple[int, date]]) -> dict[tuple[int, date], Accou
         for day, account_ids in by_day.items()
         for account_id, books in books_of(sorted(account_ids), as_of=day).items()
     }
+
+
+def _seen_on(promise: Promise, as_of: date) -> date:
+    """The day whose books judge it: its last at most, except for money of a kept one that went back later."""
+    return as_of if promise.status == Promise.Status.KEPT else min(as_of, _deadline(promise))
+
+
+def _open_again(promise: Promise, paid: Decimal, *, as_of: date, at: datetime) -> EventRow:
+    """What kept it went back, and its day is still to come: it holds again until then."""
+    promise.hold = holds.place(
+        account_id=promise.account_id,
+        reason=Hold.Reason.PROMISE,
+        starts_on=as_of,
+        ends_on=_deadline(promise),
+        bill_refs=promise.bill_refs,
+        actor=ACTOR,
+        as_of=as_of,
+        at=at,
+    )
+    promise.status, promise.settled_on, promise.paid = Promise.Status.OPEN, None, paid
+    promise.save(update_fields=["hold", "status", "settled_on", "paid"])
+    return EventRow(
+        account_id=promise.account_id,
+        kind=kinds.PROMISE_REOPENED,
+        actor=ACTOR,
+        at=at,
+        on=as_of,
+        reason="its payment went back",
+        payload={"promise": promise.ref, "amount": str(promise.amount), "paid": str(paid)},
+    )
 
 
 def _settle(promise: Promise, status: str, *, on: date, actor: str, as_of: date, at: datetime) -> None:

@@ -44,6 +44,12 @@ class CannotKeep(Refused):
     code = "conflict"
 
 
+class CannotTakeOver(Refused):
+    """Only supervisors take an account out of somebody's hands, and only one that has a place in the queue."""
+
+    code = "forbidden"
+
+
 # The item that stands for its account: no older open one beside it.
 _LEAD = """
     NOT EXISTS (SELECT 1 FROM agents_workitem older
@@ -51,20 +57,52 @@ _LEAD = """
                    AND older.id < w.id)
 """
 
-# Nobody is called about what a hold keeps quiet: promises and plans for the bills they cover, most others for all.
-_QUIET = """
-    EXISTS (SELECT 1 FROM accounts_hold h
-             WHERE h.account_id = w.account_id AND w.kind = 'collect'
-               AND h.starts_on <= {today} AND (h.ends_on IS NULL OR h.ends_on >= {today})
-               AND (h.lifted_on IS NULL OR h.lifted_on > {today})
-               AND CASE WHEN h.reason IN ('dispute', 'vulnerability_review') THEN false
-                        WHEN h.reason = 'manual' THEN h.stops = '{{}}' OR 'calls' = ANY(h.stops)
-                        WHEN h.reason IN ('promise', 'plan') THEN h.bill_refs = '{{}}' OR NOT EXISTS (
-                            SELECT 1 FROM accounts_bill b
-                             WHERE b.account_id = w.account_id AND b.open_amount > b.disputed_amount
-                               AND b.due_on < {today} AND b.ref <> ALL(h.bill_refs))
-                        ELSE true END)
+# A hold in force that keeps agents from calling: as ticked where it is manual, else as the matrix says; where nobody
+# wrote its line, as a desk begins. A dispute holds an amount, which is in no figure here anyway.
+_SILENT = """
+    {h}.reason <> 'dispute' AND {h}.starts_on <= {today} AND ({h}.ends_on IS NULL OR {h}.ends_on >= {today})
+    AND ({h}.lifted_on IS NULL OR {h}.lifted_on > {today})
+    AND CASE WHEN {h}.reason = 'manual' THEN {h}.stops = '{{}}' OR 'calls' = ANY({h}.stops)
+             ELSE coalesce((SELECT 'calls' = ANY(r.stops) FROM dunning_holdrule r WHERE r.reason = {h}.reason),
+                           {h}.reason = ANY({begins_silent})) END
 """
+_BILLS_NAMED = "({h}.reason = ANY({covering}) AND {h}.bill_refs <> '{{}}')"
+
+
+def _array(codes: Iterable[str]) -> str:
+    """Codes of our own as an SQL array."""
+    return "ARRAY[" + ", ".join(f"'{code}'" for code in sorted(codes)) + "]"
+
+
+def _silent(alias: str, today: str) -> str:
+    begins_silent = [
+        reason
+        for reason in Hold.Reason.values
+        if reason != Hold.Reason.MANUAL and holding.CALLS in holding.stops(reason)
+    ]
+    return _SILENT.format(h=alias, today=today, begins_silent=_array(begins_silent))
+
+
+def _names_bills(alias: str) -> str:
+    return _BILLS_NAMED.format(h=alias, covering=_array(holding.COVERING))
+
+
+def _quiet(item: str, today: str) -> str:
+    """Condition on an item to collect: a hold keeps the account quiet, or every past-due bill is under one."""
+    return f"""
+    ({item}.kind = 'collect' AND EXISTS (
+        SELECT 1 FROM accounts_hold h
+         WHERE h.account_id = {item}.account_id AND {_silent("h", today)}
+           AND (NOT {_names_bills("h")} OR NOT EXISTS (
+                SELECT 1 FROM accounts_bill b
+                 WHERE b.account_id = {item}.account_id AND b.open_amount > b.disputed_amount AND b.due_on < {today}
+                   AND NOT EXISTS (
+                        SELECT 1 FROM accounts_hold c
+                         WHERE c.account_id = {item}.account_id AND b.ref = ANY(c.bill_refs)
+                           AND {_names_bills("c")} AND {_silent("c", today)})))))
+"""
+
+
 _TODAY = """coalesce((SELECT d."on" FROM accounts_businessdate d), {day}::date)"""
 
 _TAKE = """
@@ -91,10 +129,19 @@ _CLAIM_NEXT = f"""
                  WHERE beside.account_id = w.account_id AND beside.done_at IS NULL AND beside.kind <> 'approval'
                    AND (beside.not_before IS NULL OR beside.not_before <= %(at)s) LIMIT 1)))
            AND CASE WHEN w.kind = 'approval' THEN %(approves)s ELSE {_LEAD} END
-           AND NOT {_QUIET.format(today=_TODAY.format(day="%(today)s"))}
+           AND NOT {_quiet("w", _TODAY.format(day="%(today)s"))}
          ORDER BY w.score DESC, w.id LIMIT 1 FOR UPDATE OF w SKIP LOCKED
     ), chosen AS (
         SELECT id, true AS again FROM mine UNION ALL SELECT id, false FROM best
+    )
+    {_TAKE}
+"""
+
+_TAKE_OVER = f"""
+    WITH chosen AS MATERIALIZED (
+        SELECT w.id, false AS again FROM agents_workitem w
+         WHERE w.account_id = %(account)s AND w.done_at IS NULL AND w.kind <> 'approval' AND {_LEAD}
+         FOR UPDATE OF w
     )
     {_TAKE}
 """
@@ -123,13 +170,26 @@ def claim_next(*, agent: Agent, at: datetime) -> WorkItem | None:
 def offered(items: QuerySet[WorkItem], *, at: datetime) -> QuerySet[WorkItem]:
     """Those of the items whose time has come and that no hold keeps quiet."""
     day = business_day.calendar_date(at=at).isoformat()
-    quiet = _QUIET.format(today=_TODAY.format(day=f"'{day}'")).replace("w.", "agents_workitem.")
+    quiet = _quiet("agents_workitem", _TODAY.format(day=f"'{day}'"))
     return items.filter(Q(not_before=None) | Q(not_before__lte=at)).extra(where=[f"NOT {quiet}"])
 
 
 def claim(*, account_id: int, agent: Agent, at: datetime) -> WorkItem | None:
     """Claim that account's place in the queue, whatever its turn; none when it has none or another holds it."""
     return _claim(_CLAIM_ACCOUNT, agent=agent, at=at, account=account_id)
+
+
+def take_over(*, account_id: int, agent: Agent, at: datetime) -> WorkItem:
+    """Take an account out of another's hands, with what was half typed; whoever had it is told by ``CannotKeep``.
+
+    Raises ``CannotTakeOver``.
+    """
+    if not rights.sees_all_teams(agent):
+        raise CannotTakeOver("Only a supervisor takes an account over.")
+    item = _claim(_TAKE_OVER, agent=agent, at=at, account=account_id)
+    if item is None:
+        raise CannotTakeOver("This account has no place in the queue.", code="not_found")
+    return item
 
 
 def _claim(statement: str, *, agent: Agent, at: datetime, **more: int) -> WorkItem | None:
@@ -279,8 +339,8 @@ def leave(
     return len(items)
 
 
-# An undisputed past-due bill that no hold keeps agents from: a promise or plan covers its own bills only.
-_UNATTENDED = """
+# An undisputed past-due bill that no hold keeps agents from: one that names bills keeps them from its own only.
+_UNATTENDED = f"""
     SELECT a.id FROM accounts_account a
      WHERE a.status = %(collections)s AND a.overdue > 0
        AND NOT EXISTS (SELECT 1 FROM agents_workitem w
@@ -290,12 +350,8 @@ _UNATTENDED = """
              WHERE b.account_id = a.id AND b.open_amount > b.disputed_amount AND b.due_on < %(as_of)s
                AND NOT EXISTS (
                     SELECT 1 FROM accounts_hold h
-                     WHERE h.account_id = a.id AND h.starts_on <= %(as_of)s
-                       AND (h.ends_on IS NULL OR h.ends_on >= %(as_of)s)
-                       AND (h.lifted_on IS NULL OR h.lifted_on > %(as_of)s)
-                       AND CASE WHEN h.reason = 'manual' THEN h.stops = '{}' OR 'calls' = ANY(h.stops)
-                                WHEN h.reason = ANY(%(covering)s) AND h.bill_refs <> '{}' THEN b.ref = ANY(h.bill_refs)
-                                ELSE h.reason = ANY(%(silent)s) END))
+                     WHERE h.account_id = a.id AND (NOT {_names_bills("h")} OR b.ref = ANY(h.bill_refs))
+                       AND {_silent("h", "%(as_of)s")}))
      ORDER BY a.id
 """
 
@@ -305,21 +361,8 @@ def unattended(*, as_of: date) -> list[int]:
 
     The day's run gives them a place again, so that no account is lost between two conversations.
     """
-    silent = [
-        reason
-        for reason in Hold.Reason.values
-        if reason != Hold.Reason.MANUAL and holding.CALLS in holding.stops(reason)
-    ]
     with connection.cursor() as cursor:
-        cursor.execute(
-            _UNATTENDED,
-            {
-                "collections": AccountStatus.COLLECTIONS,
-                "as_of": as_of,
-                "covering": sorted(holding.COVERING),
-                "silent": silent,
-            },
-        )
+        cursor.execute(_UNATTENDED, {"collections": AccountStatus.COLLECTIONS, "as_of": as_of})
         return [account_id for (account_id,) in cursor.fetchall()]
 
 

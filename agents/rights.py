@@ -6,13 +6,18 @@ accounts that another team has in its queue; supervisors and admins see them all
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from accounts.models import Account
+from accounts import keeping
+from accounts.models import Account, Service
 from agents.models import WorkItem
+from dunning import hold_rules
+from dunning.hold_rules import Rule
 
 AGENT, SUPERVISOR, ADMIN = "agent", "supervisor", "admin"
 ROLES = (AGENT, SUPERVISOR, ADMIN)
@@ -25,7 +30,6 @@ class Act(StrEnum):
     SUPERVISE = "supervise"  # everybody's queue, KPIs, approvals, audit
     APPROVE = "approve"
     RESOLVE_DISPUTE = "resolve_dispute"
-    LIFT_HOLD = "lift_hold"
     OVERRIDE_CONTACT = "override_contact"
     SEE_KPIS = "see_kpis"
     SEE_AUDIT = "see_audit"
@@ -40,15 +44,14 @@ _OF_SUPERVISORS = _OF_AGENTS | {
     Act.SUPERVISE,
     Act.APPROVE,
     Act.RESOLVE_DISPUTE,
-    Act.LIFT_HOLD,
     Act.OVERRIDE_CONTACT,
     Act.SEE_KPIS,
     Act.SEE_AUDIT,
 }
 _ACTS: dict[str, frozenset[Act]] = {AGENT: _OF_AGENTS, SUPERVISOR: _OF_SUPERVISORS, ADMIN: frozenset(Act)}
 
-#: Beside the role: whoever serves the customer may take back a hold that he could have placed himself.
-LIFTED_BY_AGENTS = frozenset({"manual", "payment_in_flight"})
+#: For how many days an agent may keep a service from being limited; a supervisor as long as anybody may.
+AGENT_KEEPS_DAYS = 14
 
 
 def actor(user: Any) -> str:
@@ -75,9 +78,33 @@ def may(user: Any, act: Act | str) -> bool:
     return any(wanted in _ACTS[role] for role in roles(user))
 
 
+def liftable(user: Any, matrix: Mapping[str, Rule] | None = None) -> frozenset[str]:
+    """The reasons of which the user may lift a hold, as the matrix says; it is read unless it is given."""
+    if not may(user, Act.WORK):
+        return frozenset()
+    return hold_rules.lifted_by(roles(user), matrix if matrix is not None else hold_rules.matrix())
+
+
 def may_lift(user: Any, reason: str) -> bool:
     """Whether the user may lift a hold of that reason."""
-    return may(user, Act.LIFT_HOLD) or (reason in LIFTED_BY_AGENTS and may(user, Act.WORK))
+    return reason in liftable(user)
+
+
+def keeps_until(user: Any, *, as_of: date) -> date | None:
+    """The last day until which the user may keep a service; none for somebody who may not at all."""
+    if may(user, Act.SUPERVISE):
+        return as_of + timedelta(days=keeping.MOST_DAYS)
+    return as_of + timedelta(days=AGENT_KEEPS_DAYS) if may(user, Act.WORK) else None
+
+
+def may_keep(user: Any, service: Service, *, as_of: date, until: date | None = None) -> bool:
+    """Whether the user may keep the service until that day, or, without one, let it go.
+
+    Nobody takes back what reaches further than he could have kept it himself.
+    """
+    latest = keeps_until(user, as_of=as_of)
+    wanted = max(filter(None, (until, service.keep_until)), default=as_of)
+    return latest is not None and wanted <= latest
 
 
 def sees_all_teams(user: Any) -> bool:

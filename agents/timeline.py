@@ -19,6 +19,7 @@ from accounts import events
 from accounts.models import Account, AccountEvent, Adjustment, Bill, Payment
 from agents import kinds
 from agents.models import Interaction, Note
+from dunning import kinds as dunning_kinds
 from dunning.models import Notice, ServiceOrder
 
 TALKS, MONEY, NOTICES, SYSTEM = "talks", "money", "notices", "system"
@@ -41,7 +42,19 @@ _TITLES = {
     events.SERVICE_CHANGED: "Service changed",
     events.HOLD_PLACED: "Hold placed",
     events.HOLD_LIFTED: "Hold lifted",
+    events.SERVICE_KEPT: "Service kept from limits",
+    events.SERVICE_LET_GO: "Service follows the policy again",
     events.FEE_CHARGED: "Fee charged",
+    events.FEE_WAIVED: "Fee waived",
+    events.RECOVERY_RECEIVED: "Recovered of a write-off",
+    events.RECOVERY_RETURNED: "A recovery went back",
+    dunning_kinds.WRITTEN_OFF: "Written off",
+    dunning_kinds.WRITE_OFF_REQUESTED: "Write-off asked for",
+    dunning_kinds.WRITE_OFF_DECLINED: "Write-off declined",
+    dunning_kinds.PLACEMENT_TOLD: "Agency told",
+    dunning_kinds.PLACEMENT_ACKNOWLEDGED: "Agency answered",
+    dunning_kinds.COMMISSION_EARNED: "Commission earned by the agency",
+    dunning_kinds.COMMISSION_CHANGED: "Commission of the agency changed",
     kinds.ITEM_COMPLETED: "Worked and completed",
     kinds.PROMISE_MADE: "Promise to pay",
     kinds.PROMISE_KEPT: "Promise kept",
@@ -65,6 +78,8 @@ _TONES = {
     kinds.PLAN_KEPT: "good",
     kinds.INSTALMENT_KEPT: "good",
     kinds.PROMISE_PART_KEPT: "warn",
+    events.RECOVERY_RECEIVED: "good",
+    events.RECOVERY_RETURNED: "bad",
 }
 _EVENT_ICONS = {
     "promise": "promise",
@@ -82,7 +97,7 @@ _CHANNEL_ICONS = {
     "in_app": "message",
     "visit": "user",
 }
-_MONEY_NOUNS = frozenset({"fee", "promise", "plan", "instalment", "dispute"})
+_MONEY_NOUNS = frozenset({"fee", "promise", "plan", "instalment", "dispute", "recovery", "write_off", "commission"})
 _AMOUNTS = ("amount", "total")
 #: Payload entries that identify rather than tell.
 _SILENT = frozenset(
@@ -99,6 +114,7 @@ _SILENT = frozenset(
         "notice",
         "key",
         "digest",
+        "fee",
     }
     | {"starts_on", "reason", "status", "bill_refs"}
 )

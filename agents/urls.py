@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from agents.views import account, queue, search, session, supervise
+from agents.views import account, network, queue, search, session, supervise, write_offs
 
 urlpatterns = [
     path("", session.landing, name="landing"),
@@ -20,10 +20,13 @@ urlpatterns = [
     path("accounts/<str:ref>/plan/quote/", account.plan_quote, name="plan_quote"),
     path("accounts/<str:ref>/keep/", account.keep, name="keep"),
     path("accounts/<str:ref>/release/", account.release, name="release"),
+    path("accounts/<str:ref>/take-over/", account.take_over, name="take_over"),
+    path("accounts/<str:ref>/services/<str:service>/keep/", account.keep_service, name="keep_service"),
     path("accounts/<str:ref>/holds/<str:hold>/lift/", account.lift_hold, name="lift_hold"),
     path("accounts/<str:ref>/disputes/<str:dispute>/resolve/", account.resolve_dispute, name="resolve_dispute"),
     path("accounts/<str:ref>/promises/<str:promise>/cancel/", account.cancel_promise, name="cancel_promise"),
     path("accounts/<str:ref>/plans/<str:plan>/cancel/", account.cancel_plan, name="cancel_plan"),
+    path("accounts/<str:ref>/fees/<str:fee>/waive/", account.waive_fee, name="waive_fee"),
     path("accounts/<str:ref>/<slug:act>/", account.account_act, name="account_act"),
     path("supervise/", supervise.desk, name="supervise"),
     path("supervise/accounts/<str:ref>/audit/", supervise.audit, name="audit"),
@@ -31,7 +34,14 @@ urlpatterns = [
     path("supervise/rejected/again/", supervise.run_again, name="run_again"),
     path("supervise/rejected/<int:pk>/mend/", supervise.mend, name="mend"),
     path("supervise/rejected/<int:pk>/set-aside/", supervise.set_aside, name="set_aside"),
+    path("supervise/network/", network.network, name="network"),
+    path("supervise/network/orders/<int:pk>/again/", network.ask_again, name="ask_again"),
+    path("supervise/network/orders/<int:pk>/give-up/", network.give_up, name="give_up"),
+    path("supervise/network/services/<str:service>/again/", network.ask_for_ours, name="ask_for_ours"),
+    path("supervise/network/services/<str:service>/restore/", network.restore, name="restore_service"),
     path("supervise/approvals/", supervise.approvals, name="approvals"),
     path("supervise/plans/<str:plan>/decide/", supervise.decide_plan, name="decide_plan"),
+    path("supervise/write-offs/", write_offs.write_offs, name="write_offs"),
+    path("supervise/write-offs/accounts.csv", write_offs.write_offs_file, name="write_offs_file"),
     path("supervise/write-offs/<int:pk>/decide/", supervise.decide_write_off, name="decide_write_off"),
 ]

@@ -3,6 +3,7 @@
 ``journey``       a bill's path on one page: the day's run, and who reacts to what
 ``tasks``         what beat starts and workers carry
 ``crew``          the same, spread over processes of one machine
+``dry_runs``      a policy tried on the live book
 ``replay``        a book and a policy day by day, in a scratch database
 ``book``          every file an operator may bring
 ``resource``      an account as every interface shows it

@@ -72,6 +72,10 @@ UNFOLD: dict[str, Any] = {
                 "title": "Strategy",
                 "items": [
                     _listing("Policies", "rule", "dunning_policy"),
+                    _listing("Dry runs", "science", "dunning_dryrun"),
+                    _listing("Experiments", "experiment", "dunning_experiment"),
+                    _listing("Segments", "category", "dunning_segment"),
+                    _listing("Holds: what they stop", "pause_circle", "dunning_holdrule"),
                     _listing("Agencies", "domain", "dunning_agency"),
                 ],
             },

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections.abc import Collection
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
@@ -39,6 +41,21 @@ def number(name: str, *, default: int, least: int = 0) -> int:
 def listing(name: str) -> list[str]:
     """Values separated by commas."""
     return [part.strip() for part in text(name, "").split(",") if part.strip()]
+
+
+def pairs(name: str, default: str, *, known: Collection[str] = (), amounts: bool = False) -> dict[str, str]:
+    """``left=right`` pairs separated by commas; the right side one of `known`, or an amount."""
+    found = {}
+    for part in text(name, default).split(","):
+        left, equals, right = (piece.strip() for piece in part.partition("="))
+        if not (left and equals and right):
+            refuse(name, part, "is no pair such as left=right")
+        if known and right not in known:
+            refuse(name, right, f"is none of {', '.join(known)}")
+        if amounts and not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", right):
+            refuse(name, right, "is no amount such as 0.05")
+        found[left] = right
+    return found
 
 
 def zone(name: str, default: str) -> str:

@@ -36,7 +36,7 @@ from agents import kinds as talk
 from agents import plans, promises, queue
 from agents.models import Dispute, Promise, WorkItem
 from collections_desk import clock, webhooks
-from dunning import cases, decide, kinds
+from dunning import asking, cases, decide, experiment_course, kinds, placements
 from dunning.models import Case
 
 log = logging.getLogger(__name__)
@@ -140,8 +140,10 @@ def open_day(*, as_of: date, at: datetime) -> date | None:
 
 
 def close_day(*, as_of: date, at: datetime) -> None:
-    """After the decisions: reactions, the queue in order, the seal."""
+    """After the decisions: reactions, what agencies earned, the guard rails, the queue in order, the seal."""
     react_to_all(as_of=as_of, at=at)
+    placements.earn(as_of=as_of, at=at)
+    experiment_course.watch(as_of=as_of, at=at)
     if lost := queue.unattended(as_of=as_of):
         queue.enqueue(account_ids=lost, reason="nobody was to come across it", as_of=as_of, at=at, actor=ACTOR)
     queue.rescore(as_of=as_of, at=at)
@@ -191,6 +193,9 @@ def _end_disputes(*, after: date | None, until: date) -> None:
 
 News = Sequence[AccountEvent]
 
+#: What agents do with an account in their hands.
+_WORK = (WorkItem.Kind.COLLECT, WorkItem.Kind.TASK)
+
 
 def _review(account_ids: Sequence[int], as_of: date, at: datetime) -> None:
     """Money or a hold moved: agreements are judged, cases may exit, the queue is put in order."""
@@ -213,11 +218,16 @@ def _status_changed(news: News, as_of: date, at: datetime) -> None:
     }
     for status, outcome in gone.items():
         if accounts := reached.get(status):
-            queue.leave(account_ids=accounts, outcome=outcome, at=at, actor=ACTOR)
+            # A write-off that was asked for is decided wherever the account is.
+            kinds_left = _WORK if status == AccountStatus.AGENCY else WorkItem.Kind.values
+            queue.leave(account_ids=accounts, outcome=outcome, at=at, actor=ACTOR, only=kinds_left)
     if accounts := reached.get(AccountStatus.COLLECTIONS):
         held = Account.objects.filter(pk__in=accounts, status=AccountStatus.COLLECTIONS).values_list("pk", flat=True)
-        reason = latest[accounts[0]].reason if len(accounts) == 1 else "handed to agents by the policy"
-        queue.enqueue(account_ids=list(held), reason=reason, as_of=as_of, at=at, actor=ACTOR)
+        why: dict[str, list[int]] = defaultdict(list)
+        for pk in held:
+            why[latest[pk].reason].append(pk)
+        for reason, keys in why.items():
+            queue.enqueue(account_ids=keys, reason=reason, as_of=as_of, at=at, actor=ACTOR)
 
 
 def _give_back(news: News, as_of: date, at: datetime) -> None:
@@ -271,6 +281,11 @@ def _warn_afresh(news: News, as_of: date, at: datetime) -> None:
             cases.fresh_warning(account_id=_account(event), as_of=as_of)
 
 
+def _look_at_limits(news: News, as_of: date, at: datetime) -> None:
+    """A service is kept for another time, or no longer: limits put off for it are looked at again."""
+    asking.bring_forward(service_refs={event.payload["service"] for event in news}, at=at)
+
+
 def _leave_tasks(news: News, as_of: date, at: datetime) -> None:
     """A closed case needs no tasks, and nobody's approval."""
     queue.leave(account_ids=_accounts(news), outcome="case closed", at=at, actor=ACTOR)
@@ -288,6 +303,8 @@ REACTIONS: dict[str, Reaction] = {
     kinds.TASK_REQUESTED: _task,
     kinds.WRITE_OFF_REQUESTED: _approval,
     kinds.ORDER_FAILED: _task,
+    events.SERVICE_KEPT: _look_at_limits,
+    events.SERVICE_LET_GO: _look_at_limits,
     talk.INSTALMENT_KEPT: _give_back,
     talk.PROMISE_KEPT: _kept,
     talk.PROMISE_BROKEN: _broken,

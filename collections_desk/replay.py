@@ -1,8 +1,8 @@
 """The time machine for a policy: a book's files replayed day by day in a scratch database, every day run and delivered.
 
 The scratch database is made on the same server, migrated, filled through the same import, run through the same day,
-delivered through the in-memory gateway; then it is dropped. Every fact counts from its own date, because everything
-that is asked is asked as of a day.
+delivered through the in-memory gateway; then it is dropped. Segments and the effects of holds are those of the desk.
+Every fact counts from its own date, because everything that is asked is asked as of a day.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from collections_desk.book import BOOK
 from dunning import kinds, policy_file, rulebook, writing
 from dunning.deliver import Roads, deliver
 from dunning.gateways.memory import MemoryGateway
-from dunning.models import BillStep, CaseStep, PolicyVersion
+from dunning.models import BillStep, CaseStep, HoldRule, PolicyVersion, Segment
 
 ACTOR = "desk:replay"
 
@@ -80,8 +80,12 @@ def replay(order: Order) -> Replayed:
     """Run it. Raises ``CannotReplay``, ``CannotImport`` or ``writing.CannotWrite`` with nothing left behind."""
     if order.last < order.first:
         raise CannotReplay("--to is before --from.")
+    ours: dict[Any, list[Any]] = {model: list(model._default_manager.order_by("pk")) for model in (Segment, HoldRule)}
     with scratch_database(keep=order.keep) as name, journey.gathering():
         eve = order.first - timedelta(days=1)
+        for model, rows in ours.items():
+            model._default_manager.all().delete()
+            model._default_manager.bulk_create(rows)
         for policy in order.policies:
             version = writing.save_draft(policy_file.read(policy), actor=ACTOR, at=noon(eve))
             writing.publish(version, actor=ACTOR, at=noon(eve))

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from collections_desk import embedded
 from collections_desk.admin_navigation import UNFOLD as UNFOLD
-from collections_desk.environment import address, flag, listing, number, refuse, text, zone
+from collections_desk.environment import address, flag, listing, number, pairs, refuse, text, zone
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = embedded.var_dir()  # everything the desk writes for itself; DESK_VAR_DIR moves it
@@ -69,12 +69,26 @@ DESK_TIME_ZONE = zone("DESK_TIME_ZONE", "UTC")
 PROMISE_GRACE_DAYS = number("DESK_PROMISE_GRACE_DAYS", default=3)  # a promise is broken after its due date plus this
 INSTALMENT_GRACE_DAYS = number("DESK_INSTALMENT_GRACE_DAYS", default=5)  # an instalment is unpaid after due plus this
 PLAN_BREAK_DAYS = number("DESK_PLAN_BREAK_DAYS", default=30, least=1)  # one instalment later than this breaks a plan
+PROMISE_KEPT_PERCENT = number("DESK_PROMISE_KEPT_PERCENT", default=100)  # of what was promised, paid by then: kept
 PROMISE_MAX_DAYS = number("DESK_PROMISE_MAX_DAYS", default=30)  # nobody promises further ahead than this
 # What an agent, and a supervisor, may agree alone: so many instalments, the last one at most so many days ahead.
 AGENT_PLAN_MAX_COUNT = number("DESK_AGENT_PLAN_MAX_COUNT", default=6)
 AGENT_PLAN_MAX_DAYS = number("DESK_AGENT_PLAN_MAX_DAYS", default=190)
 SUPERVISOR_PLAN_MAX_COUNT = number("DESK_SUPERVISOR_PLAN_MAX_COUNT", default=12)
 SUPERVISOR_PLAN_MAX_DAYS = number("DESK_SUPERVISOR_PLAN_MAX_DAYS", default=370)
+
+# A published policy was tried on the book, and is published by somebody else than who changed it last.
+DESK_PUBLISH_FOUR_EYES = flag("DESK_PUBLISH_FOUR_EYES", default=True)
+DESK_PUBLISH_DRY_RUN = flag("DESK_PUBLISH_DRY_RUN", default=True)
+# A version that limits more than so many percent of all open accounts on one day needs a reason; 0: none ever does.
+DESK_BLAST_RADIUS_PERCENT = number("DESK_BLAST_RADIUS_PERCENT", default=5)
+# What one message costs, by channel, for what a dry run adds up.
+DESK_CHANNEL_COSTS = pairs("DESK_CHANNEL_COSTS", "sms=0.05,email=0.001,letter=0.95,in_app=0", amounts=True)
+DESK_COST_CURRENCY = text("DESK_COST_CURRENCY", "USD")
+# How far down a protected service may go, by country ("*": anywhere else).
+DESK_PROTECTED_RUNGS = pairs(
+    "DESK_PROTECTED_RUNGS", "*=active", known=("active", "throttled", "outgoing_barred", "suspended")
+)
 
 # Who writes to customers: the letterhead, where to call, where to pay.
 DESK_OPERATOR: dict[str, Any] = {
@@ -88,6 +102,8 @@ DESK_OPERATOR: dict[str, Any] = {
 
 # Called with account ids after events that somebody must react to were committed (accounts.events).
 DESK_NUDGE = "collections_desk.journey.nudge"
+# Called with the key of a dry run that somebody asked for in the admin; whether a worker could be asked.
+DESK_START_DRY_RUN = "collections_desk.dry_runs.start"
 # Every file an operator may bring; the desk's page of rejected rows runs them again through it.
 DESK_BOOK = "collections_desk.book.BOOK"
 # Reactions of so many accounts happen in the process that caused them; of more, in a worker.

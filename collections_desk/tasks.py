@@ -10,11 +10,11 @@ from celery import shared_task
 from django.conf import settings
 
 from accounts import business_day
-from collections_desk import clock, journey, webhooks
+from collections_desk import clock, dry_runs, journey, webhooks
 from dunning import decide, deliver
 from dunning.sharding import Shard
 
-__all__ = ["call_webhooks", "close_day", "deliver_due", "react", "run_shard", "start_day"]
+__all__ = ["call_webhooks", "close_day", "deliver_due", "dry_run", "react", "run_shard", "start_day"]
 
 
 #: A desk that was down for up to so many days goes on by itself; one further back is somebody's look into the past.
@@ -80,6 +80,12 @@ def deliver_due(**_later: Any) -> None:
         deliver.deliver(as_of=business_day.business_date(at=at), at=at, roads=roads, now=clock.business_now)
     finally:
         roads.close()
+
+
+@shared_task(name="collections_desk.tasks.dry_run", ignore_result=True)
+def dry_run(*, run_id: int, **_later: Any) -> None:
+    """Try a policy on the book, as somebody asked in the admin."""
+    dry_runs.carry_out(run_id, at=clock.business_now(), now=clock.business_now)
 
 
 @shared_task(name="collections_desk.tasks.call_webhooks", ignore_result=True)

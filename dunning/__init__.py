@@ -2,7 +2,7 @@
 
 In the order a step travels:
 
-``holding``       what each kind of hold stops (pure)
+``holding``       what each kind of hold stops (pure), with ``hold_rules``: the matrix as the admin edits it
 ``workdays``      working days and hours of a market (pure)
 ``policy``        the next step, as a function of the facts (pure)
 ``sharding``      parts of the book that workers take side by side (pure)
@@ -11,11 +11,20 @@ In the order a step travels:
 ``policy_file``   a policy as a file: read, checked, written (pure)
 ``writing``       policies as rows: drafted, published, exported
 ``describing``    a policy in plain words (pure)
-``policy_forms``, ``admin``  policies in the admin, and what left the house
+``policy_forms``  policies as forms
+``previewing``    a notice as it would read for one account
 ``rulebook``      policy versions, read for the decision
 ``reading``       the facts that decisions rest on, a chunk of accounts at a time
+``segment_rules``, ``segments``  rules over what is known of an account (pure), and which accounts meet them
+``trial_statistics``  the arithmetic of experiments (pure)
+``experiments``   which arm an account gets
+``choosing``      which policy an account gets
 ``cases``         episodes: closed, and what closing undoes
-``decide``        the day's decisions for many accounts at once
+``day``           what a day's decisions on a chunk of accounts come to, before anything is written
+``decide``        the day's decisions, made and written for many accounts at once
+``simulation``    the same days ahead, read and not written; ``dry_run_results`` what was found
+``migrating``     open cases moved to another version
+``experiment_course``, ``experiment_results``  experiments started, watched and ended, and what came of them
 ``gate``          may this person be contacted now, on this channel (pure)
 ``contact``       the gate, asked with the facts of one account
 ``wording``       a notice in the customer's language (pure), with ``wording_facts``, ``wording_texts``,
@@ -26,5 +35,9 @@ In the order a step travels:
 ``outbox``        their local counterpart
 ``deliver``       what is due leaves the house, after a last look at the facts
 ``receipts``      what the providers and the network tell us afterwards
+``asking``        what was asked of the network beside what it did
+``placements``    what an agency is told, answers and earns
 ``book``          this room's files
+``admin``, ``policy_admin``, ``dry_run_admin``, ``segment_admin``, ``experiment_admin``, ``hold_admin``,
+                  ``agency_admin``  all of it in the admin
 """

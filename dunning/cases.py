@@ -16,13 +16,13 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 from django.db.models import F, Q
 
-from accounts import events, settling, status
+from accounts import events, settling, status, write_offs
 from accounts.models import Account, Adjustment, Bill, Fee
 from accounts.models.account import AccountStatus, ServiceStatus
 from accounts.money import from_mills
 from accounts.refusals import Refused
-from dunning import kinds, policy, reading, rulebook
-from dunning.models import Case, CaseStep, Notice, Placement, ServiceOrder
+from dunning import holding, kinds, policy, reading, rulebook
+from dunning.models import Case, CaseStep, Notice, Placement, ServiceOrder, WriteOff
 
 ACTOR = "desk:cases"
 
@@ -205,7 +205,7 @@ def _give_back(by_case: Mapping[int, Closing], *, as_of: date, at: datetime) -> 
     restored: dict[int, list[ServiceOrder]] = defaultdict(list)
     for order in orders:
         restored[order.case_id or 0].append(order)
-    charged = []
+    due: list[NewFee] = []
     for case_id, given in restored.items():
         fact, rules, reason = by_case[case_id]
         events.record(
@@ -218,29 +218,53 @@ def _give_back(by_case: Mapping[int, Closing], *, as_of: date, at: datetime) -> 
             policy=rules.label,
             payload={"orders": [order.key for order in given]},
         )
-        if fee := rules.reconnection_fee.of(fact.currency):
-            charge(fact.pk, Fee.Kind.RECONNECTION, from_mills(fee), key=given[0].key, as_of=as_of)
-            charged.append(fact.pk)
-    if charged:
-        settling.settle(as_of=as_of, at=at, account_ids=charged)
+        fee = from_mills(rules.reconnection_fee.of(fact.currency) or 0)
+        if fee:
+            due.append(NewFee(fact.pk, Fee.Kind.RECONNECTION, fee, given[0].key))
+    if charged := charge(due, as_of=as_of):
+        settling.settle(as_of=as_of, at=at, account_ids=[fee.account_id for fee in charged])
 
 
-def charge(account_id: int, kind: str, amount: Decimal, *, key: str, as_of: date) -> None:
-    """Write one of the desk's own fees, once a key, and leave the account to be settled."""
+class NewFee(NamedTuple):
+    """A fee to be charged, with the event that tells of it."""
+
+    account_id: int
+    kind: str
+    amount: Decimal
+    key: str
+    event: events.EventRow | None = None
+
+
+def charge(fees: Sequence[NewFee], *, as_of: date) -> list[NewFee]:
+    """Write fees of the desk's own and leave their accounts to be settled; those that were written. Three statements.
+
+    Once a key, and once an account, kind and day: who leaves and re-enters within a day comes to the same stage twice.
+    """
+    if not fees:
+        return []
+    accounts = {fee.account_id for fee in fees}
+    known = set(Fee.objects.filter(ref__in=[_ref_of(fee) for fee in fees]).values_list("ref", flat=True))
+    today = set(Fee.objects.filter(account__in=accounts, on=as_of).values_list("account_id", "kind"))
+    new = [fee for fee in fees if _ref_of(fee) not in known and (fee.account_id, fee.kind) not in today]
     Fee.objects.bulk_create(
-        [Fee(ref=f"desk-fee-{key}"[:64], account_id=account_id, kind=kind, on=as_of, amount=amount)],
-        ignore_conflicts=True,
+        [Fee(ref=_ref_of(fee), account_id=fee.account_id, kind=fee.kind, on=as_of, amount=fee.amount) for fee in new],
+        batch_size=2_000,
     )
-    settling.mark_unsettled([account_id])
+    if new:
+        settling.mark_unsettled({fee.account_id for fee in new})
+    return new
+
+
+def _ref_of(fee: NewFee) -> str:
+    return f"desk-fee-{fee.key}"[:64]
 
 
 def recall(*, account_ids: Collection[int], reason: str, as_of: date, at: datetime, actor: str) -> None:
     """Take accounts back from their agencies, where they are placed."""
     _end_placements(account_ids=account_ids, reason=reason, as_of=as_of, at=at, actor=actor)
     placed = Account.objects.filter(pk__in=account_ids, status=AccountStatus.AGENCY).values_list("pk", flat=True)
-    moves = [
-        status.Move(pk, AccountStatus.AGENCY, AccountStatus.COLLECTIONS, "recalled from the agency") for pk in placed
-    ]
+    why = f"recalled from the agency: {reason}"
+    moves = [status.Move(pk, AccountStatus.AGENCY, AccountStatus.COLLECTIONS, why) for pk in placed]
     status.move_accounts(moves, actor=actor, at=at, on=as_of)
 
 
@@ -262,35 +286,48 @@ def _end_placements(*, account_ids: Collection[int], reason: str, as_of: date, a
 def write_off(
     *, account_id: int, actor: str, as_of: date, at: datetime, reason: str, policy_label: str = ""
 ) -> Decimal:
-    """Write off everything open on the account, balanced in the journal; how much it was.
+    """Write off what is open on the account and its own fees, balanced in the journal; how much it was.
 
-    Raises ``CannotWriteOff`` when nothing is open, or the account is not one in dunning.
+    What is contested, or under a promise or a plan, stays open: nobody gives up what is not judged yet.
+
+    Raises ``CannotWriteOff`` when nothing is open, a hold stops it, or the account is not one in dunning.
     """
     with transaction.atomic():
-        account = Account.objects.select_for_update(no_key=True).get(pk=account_id)
+        lock([account_id])
         settling.settle(as_of=as_of, at=at, account_ids=[account_id])
         account = Account.objects.get(pk=account_id)
-        bills = list(Bill.objects.filter(account=account, open_amount__gt=0).order_by("due_on", "pk"))
-        if not bills or (account.status, AccountStatus.WRITTEN_OFF) not in status.graph(Account):
+        facts = reading.read([account_id], as_of=as_of, in_full=False)[account_id]
+        if any(
+            holding.TRANSFERS in hold.effects and holding.is_account_wide(hold) and hold.covers(as_of)
+            for hold in facts.holds
+        ):
+            raise CannotWriteOff("A hold stops it: lift it first, or wait until it ends.")
+        covered = facts.covered(as_of)
+        bills = Bill.objects.filter(account=account, open_amount__gt=F("disputed_amount")).order_by("due_on", "pk")
+        given_up = [bill for bill in bills if bill.ref not in covered]
+        if not given_up or (account.status, AccountStatus.WRITTEN_OFF) not in status.graph(Account):
             raise CannotWriteOff("Only an overdue account with something open can be written off.")
         _end_placements(account_ids=[account_id], reason="write-off", as_of=as_of, at=at, actor=actor)
-        Adjustment.objects.bulk_create(
-            [
-                Adjustment(
-                    ref=f"desk-write-off-{bill.pk}-{as_of:%Y%m%d}",
-                    account=account,
-                    on=as_of,
-                    amount=-bill.open_amount,
-                    kind=Adjustment.Kind.WRITE_OFF,
-                    bill_ref=bill.ref,
-                    reason=reason[:200],
-                )
-                for bill in bills
-            ]
-        )
-        total = sum((bill.open_amount for bill in bills), Decimal(0))
+        adjustments = _give_up(account, given_up, as_of, reason[:200])
+        total = -sum((row.amount for row in adjustments), Decimal(0))
         move = status.Move(account_id, account.status, AccountStatus.WRITTEN_OFF, reason)
         status.move_accounts([move], actor=actor, at=at, on=as_of, policy=policy_label)
+        settling.mark_unsettled([account_id])
+        settling.settle(as_of=as_of, at=at, account_ids=[account_id])
+        tax = write_offs.tax_of(account_id=account_id, refs=[row.ref for row in adjustments])
+        _keep_write_off(
+            WriteOff(
+                account=account,
+                on=as_of,
+                amount=total,
+                tax_amount=tax,
+                currency=account.currency,
+                reason=reason[:200],
+                actor=actor,
+                product=account.product,
+                days_past_due=max((as_of - given_up[0].due_on).days, 0),
+            )
+        )
         events.record(
             account_id=account_id,
             kind=kinds.WRITTEN_OFF,
@@ -299,15 +336,65 @@ def write_off(
             on=as_of,
             reason=reason,
             policy=policy_label,
-            payload={"amount": str(total), "currency": account.currency, "bills": [bill.ref for bill in bills]},
+            payload={
+                "amount": str(total),
+                "tax": str(tax),
+                "currency": account.currency,
+                "bills": [bill.ref for bill in given_up],
+            },
         )
-        settling.mark_unsettled([account_id])
-        settling.settle(as_of=as_of, at=at, account_ids=[account_id])
         facts = reading.read([account_id], as_of=as_of)[account_id]
         if facts.case:
             rules = rulebook.rules_of([facts.case.version_id])[facts.case.version_id]
             close([Closing(facts, rules, "written_off")], as_of=as_of, at=at)
     return total
+
+
+def _give_up(account: Account, bills: Sequence[Bill], as_of: date, reason: str) -> list[Adjustment]:
+    """Credit each bill by what is open and not contested, and each fee that is not on a bill yet."""
+    earlier = Adjustment.objects.filter(account=account, on=as_of, kind=Adjustment.Kind.WRITE_OFF).count()
+    again = f"-{earlier}" if earlier else ""
+    rows = [
+        Adjustment(
+            ref=f"desk-write-off-{bill.pk}-{as_of:%Y%m%d}{again}",
+            account=account,
+            on=as_of,
+            amount=bill.disputed_amount - bill.open_amount,
+            kind=Adjustment.Kind.WRITE_OFF,
+            bill_ref=bill.ref,
+            reason=reason,
+        )
+        for bill in bills
+    ]
+    replaced = Adjustment.objects.filter(account=account, on__lte=as_of).exclude(fee_ref="").values("fee_ref")
+    waiting = Fee.objects.filter(Q(waived_on=None) | Q(waived_on__gt=as_of), account=account, on__lte=as_of)
+    rows += [
+        Adjustment(
+            ref=f"desk-write-off-fee-{fee.pk}",
+            account=account,
+            on=as_of,
+            amount=-fee.amount,
+            kind=Adjustment.Kind.WRITE_OFF,
+            fee_ref=fee.ref,
+            reason=reason,
+        )
+        for fee in waiting.exclude(ref__in=replaced).order_by("pk")
+    ]
+    return Adjustment.objects.bulk_create(rows)
+
+
+def _keep_write_off(row: WriteOff) -> None:
+    """One row an account and day, of the open case where there is one; a second write-off of the day adds to it."""
+    case = Case.objects.filter(account=row.account, closed_on=None).first()
+    row.case, row.version_id = case, case.version_id if case else None
+    row.segment = (case.segment if case else "") or row.account.segment
+    earlier = WriteOff.objects.filter(account=row.account, on=row.on).first()
+    if earlier is None:
+        WriteOff.objects.bulk_create([row])
+        return
+    earlier.amount += row.amount
+    earlier.tax_amount += row.tax_amount
+    earlier.save(update_fields=["amount", "tax_amount"])
 
 
 def fresh_warning(*, account_id: int, as_of: date) -> None:

@@ -51,7 +51,9 @@ class BillDetail:
     issued_on: date
     due_on: date
     amount: Decimal
+    #: Open and asked for: what is contested is left out.
     open_amount: Decimal
+    disputed: Decimal
 
     def line(self) -> BillLine:
         return BillLine(
@@ -59,7 +61,7 @@ class BillDetail:
             issued_on=self.issued_on,
             due_on=self.due_on,
             amount=self.amount,
-            paid=self.amount - self.open_amount,
+            paid=self.amount - self.open_amount - self.disputed,
             open=self.open_amount,
         )
 
@@ -68,7 +70,7 @@ def bill_details(bill_refs: Collection[str]) -> dict[str, BillDetail]:
     """What notices say about those bills; the contested part is not asked for. One query."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT ref, issued_on, due_on, amount, open_amount - disputed_amount "
+            "SELECT ref, issued_on, due_on, amount, open_amount - disputed_amount, disputed_amount "
             "FROM accounts_bill WHERE ref = ANY(%s)",
             [list(bill_refs)],
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from dunning import gate, holding, reading
 
@@ -28,9 +27,9 @@ def check(
     stopping = tuple(
         hold.reason
         for hold in fact.holds
-        if hold.covers(as_of) and holding.is_account_wide(hold) and effect in holding.stops(hold.reason, hold.ticked)
+        if hold.covers(as_of) and holding.is_account_wide(hold) and effect in hold.effects
     )
-    zones = (ZoneInfo(fact.timezone),) if fact.timezone else ()
+    zones = gate.zones_for(fact.timezone, fact.country, fact.contact.get("phone", ""))
     kind = reading.NEEDS.get(channel)
     return gate.decide(
         gate.ContactFacts(

@@ -1,27 +1,29 @@
 """The day's decisions, for many accounts at once: cases opened and closed, steps taken or waiting, what to send made.
 
-A chunk of accounts is one transaction: lock, settle, read, decide (pure), write in bulk. What was decided is a row with
-a unique key, and the case's next day moves with it, so a run that is killed goes on where it stopped and a run on the
-same day again finds nothing to do. Nothing is sent here.
+A chunk of accounts is one transaction: lock, settle, read, decide (``day``, pure), write in bulk. What was decided is a
+row with a unique key, and the case's next day moves with it, so a run that is killed goes on where it stopped and a run
+on the same day again finds nothing to do. Nothing is sent here.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
 
 from accounts import bulk, events, settling, status
-from accounts.models import Account, Fee
-from accounts.models.account import AccountStatus
+from accounts.models import Account
 from accounts.money import from_mills
-from dunning import cases, holding, kinds, policy, reading, rulebook
-from dunning.models import Agency, BillStep, Case, CaseStep, Notice, Placement, ServiceOrder
-from dunning.policy import Outcome, PolicyRules
+from dunning import cases, choosing, experiments, kinds, policy, reading, rulebook
+from dunning.choosing import Strategy
+from dunning.day import BillAhead, Day, Tally
+from dunning.experiments import Assigning, Treatment
+from dunning.models import Agency, BillStep, Case, CaseStep, Placement
+from dunning.policy import PolicyRules
 from dunning.reading import AccountFacts
 from dunning.sharding import WHOLE, Shard
 
@@ -29,41 +31,20 @@ CHUNK = 1_000
 #: Keys of due accounts found by one query: finding them costs the same for few as for many.
 SLICE = 50_000
 
-#: Results that are a step of the case, in contrast to waiting and passing over.
-STEPS = (policy.TAKEN, policy.UNDELIVERABLE, policy.NOTHING_TO_DO)
-
-
-@dataclass(slots=True)
-class Tally:
-    """What a run did, for its report."""
-
-    reviewed: int = 0
-    cases_opened: int = 0
-    cases_closed: int = 0
-    steps: Counter[str] = field(default_factory=Counter)
-    notices: int = 0
-    orders: int = 0
-
-    def add(self, other: Tally) -> None:
-        self.reviewed += other.reviewed
-        self.cases_opened += other.cases_opened
-        self.cases_closed += other.cases_closed
-        self.steps.update(other.steps)
-        self.notices += other.notices
-        self.orders += other.orders
+__all__ = ["Tally", "bills_ahead", "run"]
 
 
 def run(*, as_of: date, at: datetime, shard: Shard = WHOLE) -> Tally:
     """Decide everything that is due on ``as_of`` in a shard; safe to repeat and to run beside other shards."""
     tally = Tally()
-    published = rulebook.published()
+    strategy = choosing.in_force(as_of=as_of)
     for chunk in _due_cases(as_of, shard):
         with transaction.atomic():
-            tally.add(_decide_chunk(chunk, published, as_of=as_of, at=at))
-    if early := sorted({(step.code, -step.day) for rules in published for step in rules.before_due}):
+            tally.add(_decide_chunk(chunk, strategy, as_of=as_of, at=at))
+    if early := sorted({(step.code, -step.day) for rules in strategy.published for step in rules.before_due}):
         for chunk in _due_bills(as_of, early, shard):
             with transaction.atomic():
-                tally.add(_remind_chunk(chunk, published, as_of=as_of, at=at))
+                tally.add(_remind_chunk(chunk, strategy, as_of=as_of, at=at))
     return tally
 
 
@@ -118,16 +99,18 @@ def _keyset(query: str, parameters: dict[str, Any], shard: Shard) -> Iterator[li
         last = found[-1]
 
 
-def _decide_chunk(chunk: Sequence[int], published: list[PolicyRules], *, as_of: date, at: datetime) -> Tally:
+def _decide_chunk(chunk: Sequence[int], strategy: Strategy, *, as_of: date, at: datetime) -> Tally:
     cases.lock(chunk)
     settling.settle(as_of=as_of, at=at, account_ids=chunk)
     facts = reading.read(chunk, as_of=as_of)
     pinned = rulebook.rules_of({fact.case.version_id for fact in facts.values() if fact.case})
-    day = _Day(as_of, at)
+    strategy.sort_into_segments(facts.values(), pinned.values(), as_of=as_of)
+    day = Day(as_of, at)
     day.tally.reviewed = len(facts)
     judged: list[tuple[AccountFacts, PolicyRules]] = []
-    entering: list[tuple[AccountFacts, PolicyRules]] = []
+    coming_up: list[tuple[AccountFacts, Treatment]] = []
     closing: list[cases.Closing] = []
+    assigned = strategy.assigned(chunk)
     for fact in facts.values():
         if fact.case:
             rules = pinned[fact.case.version_id]
@@ -136,345 +119,133 @@ def _decide_chunk(chunk: Sequence[int], published: list[PolicyRules], *, as_of: 
                 closing.append(cases.Closing(fact, rules, reason))
             else:
                 judged.append((fact, rules))
-        elif (chosen := policy.choose(published, fact.traits, fact.currency)) and policy.enters(
-            chosen, fact.case_facts(chosen, as_of)
-        ):
-            entering.append((fact, chosen))
+        elif treatment := strategy.entry(fact, as_of=as_of, assigned=assigned):
+            coming_up.append((fact, treatment))
     cases.close(closing, as_of=as_of, at=at)
     day.tally.cases_closed += len(closing)
-    day.open_cases(entering)
-    for fact, rules in sorted(judged + entering, key=lambda pair: pair[0].pk):
+    experiments.assign(
+        [Assigning(fact.pk, treatment, from_mills(fact.past_due_amount)) for fact, treatment in coming_up], as_of=as_of
+    )
+    entering = [(fact, treatment.rules, treatment) for fact, treatment in coming_up if treatment.rules is not None]
+    _open_cases(day, entering, strategy)
+    for fact, rules in sorted([*judged, *((fact, rules) for fact, rules, _ in entering)], key=lambda pair: pair[0].pk):
         day.decide(fact, rules)
-    day.write()
+    _write(day)
     return day.tally
 
 
-class _Day:
-    """What one chunk's decisions come to, collected to be written in bulk."""
-
-    def __init__(self, as_of: date, at: datetime) -> None:
-        self.as_of, self.at = as_of, at
-        self.tally = Tally()
-        self.case_steps: list[CaseStep] = []
-        #: Steps that wait already: their rows are there.
-        self.waiting: list[CaseStep] = []
-        self.moved: list[tuple[int, str, date | None, date | None]] = []
-        self.notices: list[Notice] = []
-        self.orders: list[ServiceOrder] = []
-        self.events: list[events.EventRow] = []
-        self.moves: dict[str, list[status.Move]] = defaultdict(list)
-        self.placements: list[Placement] = []
-        self.write_offs: list[tuple[AccountFacts, PolicyRules, str]] = []
-        self.unsettled: set[int] = set()
-        self.agencies: dict[str, int] = {}
-
-    def open_cases(self, entering: Sequence[tuple[AccountFacts, PolicyRules]]) -> None:
-        """Open a case for each; one taken over from another system starts at the stage it had reached."""
-        opened = Case.objects.bulk_create(
-            [
-                Case(
-                    account_id=fact.pk,
-                    version_id=rules.version_id,
-                    opened_on=self.as_of,
-                    next_on=self.as_of,
-                    warnings_from=min(fact.taken_over_warned_on or self.as_of, self.as_of),
-                )
-                for fact, rules in entering
-            ]
-        )
-        self.tally.cases_opened += len(opened)
-        for case, (fact, rules) in zip(opened, entering, strict=True):
-            fact.case = reading.CaseRow(
-                case.pk, case.version_id, case.opened_on, "", None, case.next_on, case.warnings_from
+def _open_cases(day: Day, entering: Sequence[tuple[AccountFacts, PolicyRules, Treatment]], strategy: Strategy) -> None:
+    """A case for each, under the main segment and the arm of its first day."""
+    strategy.sort_into_segments((fact for fact, _, _ in entering), (), as_of=day.as_of, always=bool(entering))
+    opened = Case.objects.bulk_create(
+        [
+            Case(
+                account_id=fact.pk,
+                version_id=rules.version_id,
+                opened_on=day.as_of,
+                next_on=day.as_of,
+                warnings_from=min(fact.taken_over_warned_on or day.as_of, day.as_of),
+                segment=fact.traits.main_segment,
+                arm_id=treatment.arm.pk if treatment.arm else None,
             )
-            self.record(
-                fact,
-                rules,
-                kinds.CASE_OPENED,
-                payload={"case": case.pk, "overdue": str(from_mills(fact.past_due_amount))},
-            )
-            if fact.taken_over_stage:
-                self._take_over(fact, rules)
-        Account.objects.filter(pk__in=[fact.pk for fact, _ in entering if fact.taken_over_stage]).update(
-            taken_over_stage="", taken_over_warned_on=None
+            for fact, rules, treatment in entering
+        ]
+    )
+    for case, (fact, rules, treatment) in zip(opened, entering, strict=True):
+        row = reading.CaseRow(case.pk, case.version_id, case.opened_on, "", None, case.next_on, case.warnings_from)
+        day.opened(fact, rules, row, arm=treatment.arm.code if treatment.arm else "")
+    Account.objects.filter(pk__in=[fact.pk for fact, _, _ in entering if fact.taken_over_stage]).update(
+        taken_over_stage="", taken_over_warned_on=None
+    )
+
+
+def _write(day: Day) -> None:
+    """Everything noted, in a handful of statements."""
+    # A step that goes on waiting for another reason keeps the day on which a person was asked.
+    asked = [step for step in day.waiting if step.escalated_on]
+    rest = [step for step in day.waiting if not step.escalated_on]
+    for case_steps, columns in ((asked, ["result", "done_on", "escalated_on"]), (rest, ["result", "done_on"])):
+        CaseStep.objects.bulk_create(
+            case_steps,
+            batch_size=2_000,
+            update_conflicts=True,
+            unique_fields=["case", "code", "repeat"],
+            update_fields=columns,
         )
+    bulk.insert(day.case_steps)
+    BillStep.objects.bulk_create(day.bill_steps, batch_size=2_000)
+    bulk.insert(day.notices)
+    bulk.insert(day.orders)
+    _write_placements(day)
+    day.tally.notices += len(day.notices)
+    day.tally.orders += len(day.orders)
+    _write_cases(day)
+    charged = cases.charge(day.fees, as_of=day.as_of)
+    events.record_many([*day.events, *(fee.event for fee in charged if fee.event is not None)])
+    for label, moves in day.moves.items():
+        for hop in _hops(moves):
+            status.move_accounts(hop, actor=f"policy:{label}", at=day.at, on=day.as_of, policy=label)
+    if charged:
+        settling.settle(as_of=day.as_of, at=day.at, account_ids={fee.account_id for fee in charged})
+    _write_off(day)
 
-    def _take_over(self, fact: AccountFacts, rules: PolicyRules) -> None:
-        reached = next((i for i, step in enumerate(rules.after_due) if step.code == fact.taken_over_stage), None)
-        if reached is None or fact.case is None:
-            return
-        taken = rules.after_due[: reached + 1]
-        on = fact.taken_over_warned_on or self.as_of
-        for step in taken:
-            fact.done[step.code] = policy.Done(0, True, None, False, policy.TAKEN)
-            self.case_steps.append(self._case_step(fact, Outcome(step, policy.TAKEN, note="taken over"), on))
-        fact.case = fact.case._replace(stage=fact.taken_over_stage, last_step_on=fact.taken_over_warned_on)
-        self.moved.append((fact.case.pk, fact.case.stage, fact.case.last_step_on, self.as_of))
-        warnings = {step.warned_by for step in rules.after_due if step.hurts}
-        warned = [step for step in taken if step.code in warnings]
-        if fact.taken_over_warned_on and warned:
-            step = warned[-1]
-            notice = self._notice(fact, rules, Outcome(step, policy.TAKEN), "letter", ())
-            notice.state, notice.reason, notice.send_at = "delivered", "by the system it was taken over from", None
-            notice.made_on, notice.delivered_at = on, reading.end_of(on)
-            notice.pay_by = on + timedelta(days=step.pay_by_days or 0)
-            fact.warnings[step.code] = policy.WarningFact(on, False, on, notice.pay_by, frozenset(notice.bill_refs))
-            self.notices.append(notice)
 
-    def decide(self, fact: AccountFacts, rules: PolicyRules) -> None:
-        """Ask the policy about one account, and note what follows."""
-        if (case := fact.case) is None:
-            return
-        answer = policy.decide(rules, fact.case_facts(rules, self.as_of))
-        stage, last_step_on = case.stage, case.last_step_on
-        order = [step.code for step in rules.after_due]
-        for outcome in answer.outcomes:
-            if outcome.result == policy.TAKEN:
-                outcome = self._act(fact, rules, outcome)
-            if outcome.result in STEPS:
-                code = outcome.step.code
-                self.tally.steps[code] += 1
-                last_step_on = self.as_of
-                if not stage or stage not in order or order.index(code) > order.index(stage):
-                    stage = code
-            self._note(fact, rules, outcome)
-        next_on = answer.next_on
-        if (stage, last_step_on, next_on) != (case.stage, case.last_step_on, case.next_on):
-            self.moved.append((case.pk, stage, last_step_on, next_on))
-
-    def _note(self, fact: AccountFacts, rules: PolicyRules, outcome: Outcome) -> None:
-        """The step's row and event; a step that goes on waiting for the same reason is not written again."""
-        before = fact.done.get(outcome.step.code)
-        if (
-            outcome.waits
-            and before
-            and before.waiting_since
-            and before.result == outcome.result
-            and not outcome.escalate
-        ):
-            return
-        stands = before is not None and before.repeat == outcome.repeat
-        (self.waiting if stands else self.case_steps).append(self._case_step(fact, outcome, self.as_of))
-        payload = {
-            "case": fact.case.pk if fact.case else None,
-            "step": outcome.step.code,
-            "action": outcome.step.action,
-            "result": outcome.result,
-            "overdue": str(from_mills(fact.past_due_amount)),
-            "bills": [bill.ref for bill in fact.past_due],
-        }
-        kind = kinds.STEP_WAITING if outcome.waits else kinds.STEP_TAKEN
-        self.record(fact, rules, kind, reason=outcome.note or outcome.result, payload=payload)
-        if outcome.escalate:
-            text = f"{outcome.step.code} has waited {policy.ESCALATE_AFTER_DAYS} days ({outcome.result[9:]})"
-            self.record(fact, rules, kinds.TASK_REQUESTED, reason=text, payload={"step": outcome.step.code}, react=True)
-
-    def _case_step(self, fact: AccountFacts, outcome: Outcome, on: date) -> CaseStep:
-        if fact.case is None:
-            raise ValueError("only a case has steps")
-        return CaseStep(
-            account_id=fact.pk,
-            case_id=fact.case.pk,
-            code=outcome.step.code,
-            action=outcome.step.action,
-            repeat=outcome.repeat,
-            result=outcome.result,
-            came_on=on,
-            done_on=None if outcome.waits else on,
-            escalated_on=on if outcome.escalate else None,
-        )
-
-    def record(
-        self,
-        fact: AccountFacts,
-        rules: PolicyRules,
-        kind: str,
-        *,
-        reason: str = "",
-        payload: Mapping[str, object] | None = None,
-        react: bool = False,
-    ) -> None:
-        self.events.append(
-            events.EventRow(
-                fact.pk, kind, rules.actor, self.at, self.as_of, reason, rules.label, payload or {}, react=react
-            )
-        )
-
-    def _act(self, fact: AccountFacts, rules: PolicyRules, outcome: Outcome) -> Outcome:
-        """Write down the intent of a step that was taken; the result may turn out to be that nothing is to be done."""
-        step = outcome.step
-        if step.action == policy.NOTIFY:
-            used = outcome.channels if step.all_channels else outcome.channels[:1]
-            for channel in used:
-                fallbacks = () if step.all_channels else outcome.channels[1:]
-                self.notices.append(self._notice(fact, rules, outcome, channel, fallbacks))
-        elif step.action == policy.LIMIT:
-            services = fact.services + (fact.child_services if rules.limits_children else [])
-            for service in policy.to_limit(step.rung, services):
-                self.orders.append(self._order(fact, outcome, service.pk))
-        elif step.action == policy.TRANSFER:
-            self._move(fact, rules, (AccountStatus.COLLECTIONS,), "handed to agents by the policy")
-            if fact.status == AccountStatus.CURRENT:
-                # Only what it pays for is past due, and that shows in no status of its own.
-                payload = {"step": step.code}
-                reason = "an account it pays for is past due"
-                self.record(fact, rules, kinds.TASK_REQUESTED, reason=reason, payload=payload, react=True)
-        elif step.action == policy.TASK:
-            payload = {"step": step.code}
-            self.record(fact, rules, kinds.TASK_REQUESTED, reason=step.code, payload=payload, react=True)
-        elif step.action == policy.CHARGE_FEE:
-            return self._charge(fact, rules, outcome)
-        elif step.action == policy.AGENCY:
-            return self._place(fact, rules, outcome)
-        elif step.action == policy.WRITE_OFF:
-            if step.approval:
-                payload = {"amount": str(from_mills(fact.past_due_amount)), "step": step.code}
-                self.record(fact, rules, kinds.WRITE_OFF_REQUESTED, reason=step.code, payload=payload, react=True)
-            else:
-                self.write_offs.append((fact, rules, step.code))
-        return outcome
-
-    def _notice(
-        self, fact: AccountFacts, rules: PolicyRules, outcome: Outcome, channel: str, fallbacks: tuple[str, ...]
-    ) -> Notice:
-        step = outcome.step
-        judged = fact.judged(self.as_of)
-        hurts = next((rule for rule in rules.after_due if rule.hurts and rule.warned_by == step.code), None)
-        return Notice(
-            account_id=fact.pk,
-            customer_id=fact.customer_id,
-            case_id=fact.case.pk if fact.case else None,
-            key=f"{fact.case.pk if fact.case else 0}.{step.code}.{outcome.repeat}.{channel}",
-            step_code=step.code,
-            template=step.template,
-            channel=channel,
-            fallbacks=list(fallbacks),
-            language=fact.language,
-            bill_refs=[bill.ref for bill in judged],
-            amount=from_mills(sum(bill.amount for bill in judged)),
-            currency=fact.currency,
-            made_on=self.as_of,
-            pay_by_days=step.pay_by_days,
-            consequence=(hurts.rung or "agency") if hurts else "",
-            send_at=reading.due_from(self.as_of, self.at),
-        )
-
-    def _order(self, fact: AccountFacts, outcome: Outcome, service_id: int) -> ServiceOrder:
-        return ServiceOrder(
-            account_id=fact.pk,
-            service_id=service_id,
-            case_id=fact.case.pk if fact.case else None,
-            key=f"{fact.case.pk if fact.case else 0}.{outcome.step.code}.{outcome.repeat}.{service_id}",
-            kind=ServiceOrder.Kind.LIMIT,
-            rung=outcome.step.rung,
-            step_code=outcome.step.code,
-            made_on=self.as_of,
-            reason=outcome.step.code,
-            send_at=reading.due_from(self.as_of, self.at),
-        )
-
-    def _move(self, fact: AccountFacts, rules: PolicyRules, path: Sequence[str], reason: str) -> None:
-        """Move the account along the path, from wherever on it it stands already."""
-        for target in path:
-            if fact.status != target and (fact.status, target) in status.graph(Account):
-                self.moves[rules.label].append(status.Move(fact.pk, fact.status, target, reason))
-                fact.status = target
-
-    def _charge(self, fact: AccountFacts, rules: PolicyRules, outcome: Outcome) -> Outcome:
-        reconnection = outcome.step.fee == Fee.Kind.RECONNECTION
-        fee = (rules.reconnection_fee if reconnection else rules.late_fee).of(fact.currency)
-        if not fee or fact.case is None:
-            return outcome._replace(result=policy.NOTHING_TO_DO)
-        kind = Fee.Kind.RECONNECTION if reconnection else Fee.Kind.LATE
-        key = f"{fact.case.pk}-{outcome.step.code}-{outcome.repeat}"
-        cases.charge(fact.pk, kind, from_mills(fee), key=key, as_of=self.as_of)
-        self.unsettled.add(fact.pk)
-        payload = {"amount": str(from_mills(fee)), "kind": str(kind)}
-        self.record(fact, rules, events.FEE_CHARGED, reason=outcome.step.code, payload=payload)
-        return outcome
-
-    def _place(self, fact: AccountFacts, rules: PolicyRules, outcome: Outcome) -> Outcome:
-        code = outcome.step.agency or rules.agency
-        if fact.status == AccountStatus.AGENCY or not code or fact.case is None:
-            return outcome._replace(result=policy.NOTHING_TO_DO)
-        if code not in self.agencies:
-            self.agencies[code] = Agency.objects.get_or_create(code=code, defaults={"name": code})[0].pk
-        amount = from_mills(sum(bill.amount for bill in fact.judged(self.as_of)))
-        self.placements.append(
+def _write_placements(day: Day) -> None:
+    if not day.placements:
+        return
+    codes = {placement.agency for placement in day.placements}
+    Agency.objects.bulk_create([Agency(code=code, name=code) for code in sorted(codes)], ignore_conflicts=True)
+    agencies = dict(Agency.objects.filter(code__in=codes).values_list("code", "pk"))
+    Placement.objects.bulk_create(
+        [
             Placement(
-                ref=f"desk-placement-{fact.case.pk}-{outcome.repeat}",
+                ref=f"desk-placement-{fact.case.pk}-{repeat}",
                 account_id=fact.pk,
                 case_id=fact.case.pk,
-                agency_id=self.agencies[code],
+                agency_id=agencies[code],
                 amount=amount,
-                placed_on=self.as_of,
+                placed_on=day.as_of,
             )
+            for fact, code, amount, repeat in day.placements
+            if fact.case is not None
+        ],
+        batch_size=2_000,
+    )
+
+
+def _write_off(day: Day) -> None:
+    refused: list[events.EventRow] = []
+    for fact, rules, code in day.write_offs:
+        try:
+            cases.write_off(
+                account_id=fact.pk,
+                actor=rules.actor,
+                as_of=day.as_of,
+                at=day.at,
+                reason=code,
+                policy_label=rules.label,
+            )
+        except cases.CannotWriteOff as refusal:
+            # One account's trouble is a person's business, and stops nobody else's day.
+            reason, payload = f"{code}: {refusal}", {"step": code}
+            row = events.EventRow(fact.pk, kinds.TASK_REQUESTED, rules.actor, day.at, day.as_of, reason)
+            refused.append(replace(row, policy=rules.label, payload=payload, react=True))
+        else:
+            day.tally.cases_closed += 1
+    events.record_many(refused)
+
+
+def _write_cases(day: Day) -> None:
+    if not day.moved:
+        return
+    latest = {pk: (stage, last, following) for pk, stage, last, following in day.moved}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE dunning_case c SET stage = v.stage, last_step_on = v.last, next_on = v.following "
+            "FROM unnest(%s::bigint[], %s::text[], %s::date[], %s::date[]) AS v(id, stage, last, following) "
+            "WHERE c.id = v.id AND c.closed_on IS NULL",
+            [list(latest), *(list(column) for column in zip(*latest.values(), strict=True))],
         )
-        self._move(fact, rules, (AccountStatus.COLLECTIONS, AccountStatus.AGENCY), f"placed with {code}")
-        payload = {"agency": code, "amount": str(amount)}
-        self.record(fact, rules, kinds.PLACED, reason=outcome.step.code, payload=payload)
-        return outcome
-
-    def write(self) -> None:
-        """Everything noted, in a handful of statements."""
-        # A step that goes on waiting for another reason keeps the day on which a person was asked.
-        asked = [step for step in self.waiting if step.escalated_on]
-        rest = [step for step in self.waiting if not step.escalated_on]
-        for case_steps, columns in ((asked, ["result", "done_on", "escalated_on"]), (rest, ["result", "done_on"])):
-            CaseStep.objects.bulk_create(
-                case_steps,
-                batch_size=2_000,
-                update_conflicts=True,
-                unique_fields=["case", "code", "repeat"],
-                update_fields=columns,
-            )
-        bulk.insert(self.case_steps)
-        bulk.insert(self.notices)
-        bulk.insert(self.orders)
-        Placement.objects.bulk_create(self.placements, batch_size=2_000)
-        self.tally.notices += len(self.notices)
-        self.tally.orders += len(self.orders)
-        self._write_cases()
-        events.record_many(self.events)
-        for label, moves in self.moves.items():
-            for hop in _hops(moves):
-                status.move_accounts(hop, actor=f"policy:{label}", at=self.at, on=self.as_of, policy=label)
-        if self.unsettled:
-            settling.settle(as_of=self.as_of, at=self.at, account_ids=self.unsettled)
-        self._write_off()
-
-    def _write_off(self) -> None:
-        refused: list[events.EventRow] = []
-        for fact, rules, code in self.write_offs:
-            try:
-                cases.write_off(
-                    account_id=fact.pk,
-                    actor=rules.actor,
-                    as_of=self.as_of,
-                    at=self.at,
-                    reason=code,
-                    policy_label=rules.label,
-                )
-            except cases.CannotWriteOff as refusal:
-                # One account's trouble is a person's business, and stops nobody else's day.
-                reason, payload = f"{code}: {refusal}", {"step": code}
-                row = events.EventRow(fact.pk, kinds.TASK_REQUESTED, rules.actor, self.at, self.as_of, reason)
-                refused.append(replace(row, policy=rules.label, payload=payload, react=True))
-            else:
-                self.tally.cases_closed += 1
-        events.record_many(refused)
-
-    def _write_cases(self) -> None:
-        if not self.moved:
-            return
-        latest = {pk: (stage, last, following) for pk, stage, last, following in self.moved}
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE dunning_case c SET stage = v.stage, last_step_on = v.last, next_on = v.following "
-                "FROM unnest(%s::bigint[], %s::text[], %s::date[], %s::date[]) AS v(id, stage, last, following) "
-                "WHERE c.id = v.id AND c.closed_on IS NULL",
-                [list(latest), *(list(column) for column in zip(*latest.values(), strict=True))],
-            )
 
 
 def _hops(moves: Sequence[status.Move]) -> Iterator[list[status.Move]]:
@@ -500,59 +271,26 @@ _BILLS_AHEAD = """
 """
 
 
-def _remind_chunk(chunk: Sequence[int], published: list[PolicyRules], *, as_of: date, at: datetime) -> Tally:
-    """The steps before the due date: taken once a bill; bills due for the same step share a notice."""
+def bills_ahead(account_ids: Sequence[int], *, as_of: date) -> dict[int, list[BillAhead]]:
+    """Bills not due yet, by the account that pays them."""
+    ahead: dict[int, list[BillAhead]] = defaultdict(list)
+    with connection.cursor() as cursor:
+        cursor.execute(_BILLS_AHEAD, {"ids": list(account_ids), "as_of": as_of})
+        for account_id, *bill in cursor.fetchall():
+            ahead[account_id].append(BillAhead(*bill))
+    return ahead
+
+
+def _remind_chunk(chunk: Sequence[int], strategy: Strategy, *, as_of: date, at: datetime) -> Tally:
+    """The steps before the due date of the bills of a chunk of accounts."""
     cases.lock(chunk)
     settling.settle(as_of=as_of, at=at, account_ids=chunk)
     facts = reading.read(chunk, as_of=as_of)
-    day = _Day(as_of, at)
-    ahead: dict[int, list[tuple[int, str, date, int, list[str]]]] = defaultdict(list)
-    with connection.cursor() as cursor:
-        cursor.execute(_BILLS_AHEAD, {"ids": list(chunk), "as_of": as_of})
-        for account_id, *bill in cursor.fetchall():
-            ahead[account_id].append(tuple(bill))
-    taken: list[BillStep] = []
+    strategy.sort_into_segments(facts.values(), (), as_of=as_of)
+    day = Day(as_of, at)
+    ahead = bills_ahead(chunk, as_of=as_of)
     for pk, fact in facts.items():
-        rules = policy.choose(published, fact.traits, fact.currency)
-        if rules is None or fact.case is not None or not ahead[pk]:
-            continue
-        case_facts = fact.case_facts(rules, as_of)
-        if holding.NOTICES in case_facts.stopped:
-            continue
-        covered = fact.covered(as_of)
-        groups: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
-        for bill_id, ref, due_on, amount, done in ahead[pk]:
-            step = policy.due_before(rules, due_on=due_on, as_of=as_of, taken=done)
-            minimum = step.min_amount.of(fact.currency) if step else None
-            if step and ref not in covered and minimum is not None and amount >= minimum:
-                groups[step.code].append((bill_id, ref, amount))
-        for code, bills in groups.items():
-            step = rules.step(code)
-            if step is None:
-                continue
-            passed = not step.only_if.includes(fact.traits)
-            channels = tuple(channel for channel in step.channels if channel in case_facts.reachable)
-            result = policy.PASSED_OVER if passed else policy.TAKEN if channels else policy.UNDELIVERABLE
-            outcome = Outcome(step, result, 0, channels)
-            taken += [
-                BillStep(
-                    account_id=pk, bill_id=bill_id, version_id=rules.version_id, code=code, on=as_of, result=result
-                )
-                for bill_id, _ref, _amount in bills
-            ]
-            if result == policy.TAKEN:
-                for channel in channels if step.all_channels else channels[:1]:
-                    rest = () if step.all_channels else channels[1:]
-                    notice = day._notice(fact, rules, outcome, channel, rest)
-                    notice.key = f"bill.{bills[0][0]}.{code}.{channel}"
-                    notice.bill_refs = [ref for _pk, ref, _amount in bills]
-                    notice.amount = from_mills(sum(amount for _pk, _ref, amount in bills))
-                    day.notices.append(notice)
-            if not passed:
-                day.tally.steps[code] += 1
-            payload = {"step": code, "action": step.action, "result": result, "bills": [ref for _, ref, _ in bills]}
-            day.record(fact, rules, kinds.STEP_TAKEN, reason=result, payload=payload)
-    BillStep.objects.bulk_create(taken, batch_size=2_000)
-    day.write()
-    day.tally.reviewed = 0
+        if ahead[pk] and (rules := policy.choose(strategy.published, fact.traits, fact.currency)):
+            day.remind(fact, rules, ahead[pk])
+    _write(day)
     return day.tally

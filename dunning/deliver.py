@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Max, Q
+from django.db.models import Exists, Max, OuterRef, Q
 from django.db.models.functions import Mod
 
 from accounts import events, settling, status
@@ -556,7 +556,8 @@ def _contact_facts(fact: AccountFacts, channel: str, at: datetime) -> gate.Conta
         channel=channel,
         at=at,
         automated=True,
-        zones=(ZoneInfo(fact.timezone or settings.DESK_TIME_ZONE),),
+        zones=gate.zones_for(fact.timezone, fact.country, fact.contact.get("phone", ""))
+        or (ZoneInfo(settings.DESK_TIME_ZONE),),
         has_address=channel in fact.reachable() or channel in fact.refused_channels,
         refused=channel in fact.refused_channels,
     )
@@ -576,12 +577,25 @@ class _Orders(_Pass):
     withdrawn_kind = kinds.ORDER_WITHDRAWN
     failed_kind = kinds.ORDER_FAILED
 
+    def __init__(
+        self, as_of: date, at: datetime, clock: Callable[[], datetime], roads: Roads, shard: Shard = WHOLE
+    ) -> None:
+        super().__init__(as_of, at, clock, roads, shard)
+        #: Services that this pass takes down a rung.
+        self.down: set[int] = set()
+
     def road(self, row: ServiceOrder) -> Gateway[NetworkOrder]:
         road: Gateway[NetworkOrder] = self.roads.network
         return road
 
     def breaker_key(self, row: ServiceOrder) -> str:
         return "network"
+
+    def _locked(self, rows: Any) -> Any:
+        """With whether the service went down a rung today already."""
+        today = ServiceOrder.objects.filter(service=OuterRef("service"), kind=ServiceOrder.Kind.LIMIT)
+        today = today.filter(sent_at__gte=reading.beginning_of(self.as_of)).exclude(pk=OuterRef("pk"))
+        return super()._locked(rows).annotate(went_down=Exists(today))
 
     def objection(self, row: ServiceOrder, fact: AccountFacts) -> tuple[str, datetime | None]:
         if row.kind == ServiceOrder.Kind.RESTORE:
@@ -591,7 +605,15 @@ class _Orders(_Pass):
         rules = self.rules[fact.case.version_id]
         step = rules.step(row.step_code)
         judged = fact.judged(self.as_of)
-        facts = policy.CaseFacts(self.as_of, fact.currency, fact.traits, judged, tuple(fact.holds))
+        facts = policy.CaseFacts(
+            self.as_of,
+            fact.currency,
+            fact.traits,
+            judged,
+            tuple(fact.holds),
+            warnings=fact.warnings,
+            warnings_from=fact.case.warnings_from,
+        )
         minimum = max(
             rules.enter_min_amount.of(fact.currency) or 0, (step.min_amount.of(fact.currency) or 0) if step else 0
         )
@@ -599,20 +621,41 @@ class _Orders(_Pass):
             return "below the minimum amount", None
         if holding.LIMITS in facts.stopped:
             return "a hold is in force", None
-        if row.service.protected:
+        if step is not None and policy.unwarned(facts, step)[0]:
+            return "its warning no longer counts", None
+        if row.service.protected and policy.RUNGS.index(row.rung) > reading.lowest_rung(fact.country):
             return "the service is protected", None
-        if status.LADDER.index(row.service.status) >= status.LADDER.index(row.rung):
+        if row.service.keep_until is not None and row.service.keep_until >= self.as_of:
+            return "the service is kept", self._working_day(row.service.keep_until + timedelta(days=1), fact, rules)
+        # One of no step was asked because the network reported another rung than ours (``asking``).
+        if row.step_code and status.LADDER.index(row.service.status) >= status.LADDER.index(row.rung):
             return "the service is there already", None
+        # Limits that waited together, because the service was kept, still go a rung a day.
+        if row.went_down or row.service_id in self.down:  # type: ignore[attr-defined]  # annotated by _locked
+            return "a rung a day", self._working_day(self.as_of + timedelta(days=1), fact, rules)
         if self.roads.careful:
-            opening = workdays.next_opening(
-                self.clock(),
-                zone=ZoneInfo(fact.timezone or settings.DESK_TIME_ZONE),
-                country=rules.country or fact.country,
-                region=rules.region,
-            )
+            opening = self._opening(fact, rules)
             if opening > self.clock():
                 return "outside the market's working hours", opening
+        self.down.add(row.service_id)
         return "", None
+
+    def _working_day(self, day: date, fact: AccountFacts, rules: PolicyRules) -> datetime:
+        """When ``day`` begins, or the first working day after it where the policy rolls."""
+        while rules.rolls and not fact.is_working_day(day, rules):
+            day += timedelta(days=1)
+        return reading.beginning_of(day)
+
+    def _opening(self, fact: AccountFacts, rules: PolicyRules) -> datetime:
+        """The next moment at which it is working hours in every market that has a say."""
+        zone = ZoneInfo(fact.timezone or settings.DESK_TIME_ZONE)
+        moment, markets = self.clock(), fact.markets(rules)
+        while True:
+            before = moment
+            for country, region in markets:
+                moment = workdays.next_opening(moment, zone=zone, country=country, region=region)
+            if moment == before:
+                return moment
 
     def compose(
         self, rows: Sequence[ServiceOrder], facts: Mapping[int, AccountFacts]
@@ -661,19 +704,27 @@ class _Orders(_Pass):
 def settle_services(orders: Sequence[ServiceOrder], *, as_of: date, at: datetime) -> None:
     """The network confirmed: move the services, under lock, unless they are past that rung already.
 
-    A confirmation that comes after that of a later order moves nothing.
+    A confirmation that comes after that of a later order moves nothing. It is also the network's latest report: what a
+    file said before is no difference any more.
     """
     if not orders:
         return
     keys = {order.service_id for order in orders}
-    stands = dict(Service.objects.select_for_update().filter(pk__in=keys).order_by("pk").values_list("pk", "status"))
+    services = Service.objects.select_for_update().filter(pk__in=keys).order_by("pk")
+    rows = list(services.values_list("pk", "status", "reported_status"))
+    stands = {pk: rung for pk, rung, _ in rows}
+    reported = {pk: rung for pk, _, rung in rows if rung}
+    confirmed_at: dict[int, str] = {}
     confirmed = ServiceOrder.objects.filter(service__in=keys, state="confirmed").values("service")
     latest = dict(confirmed.annotate(latest=Max("pk")).values_list("service", "latest"))
     waves: list[list[status.Move]] = []
     moved: Counter[int] = Counter()
     for order in sorted(orders, key=lambda order: order.pk):
         key, target = order.service_id, order.rung
-        if latest.get(key, 0) > order.pk or (stands[key], target) not in status.graph(Service):
+        if latest.get(key, 0) > order.pk:
+            continue
+        confirmed_at[key] = target
+        if (stands[key], target) not in status.graph(Service):
             continue
         if moved[key] == len(waves):
             waves.append([])
@@ -682,3 +733,6 @@ def settle_services(orders: Sequence[ServiceOrder], *, as_of: date, at: datetime
         stands[key] = target
     for moves in waves:
         status.move_services(moves, actor="network", at=at, on=as_of)
+    stale = {key: rung for key, rung in confirmed_at.items() if reported.get(key, rung) != rung}
+    for rung in sorted(set(stale.values())):
+        Service.objects.filter(pk__in=[key for key in stale if stale[key] == rung]).update(reported_status=rung)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from accounts.money import from_mills
 from dunning import policy
-from dunning.policy import Amounts, Audience, PolicyRules, StepRule
+from dunning.policy import Amounts, Audience, FeeRule, PolicyRules, StepRule
 
 _BY_CHANNEL = {"sms": "an SMS", "email": "an e-mail", "letter": "a letter", "in_app": "a message in the app"}
 _LIMITED = {
@@ -42,15 +42,16 @@ def _sentence(rules: PolicyRules, step: StepRule) -> str:
 
 
 def _when(rules: PolicyRules, step: StepRule) -> str:
+    counted = "working day" if rules.counts_working_days else "day"
     if step.day < 0:
         return f"{_days(-step.day)} before a bill is due (step {step.code})"
     if not step.hurts:
         if step.day <= rules.enter_min_days:
             return f"As soon as the case opens (step {step.code})"
-        return f"On day {step.day} after the due date (step {step.code})"
+        return f"On {counted} {step.day} after the due date (step {step.code})"
     warning = rules.step(step.warned_by)
     dated = warning is not None and warning.pay_by_days is not None
-    begins = f"From day {step.day} after the due date (step {step.code})"
+    begins = f"From {counted} {step.day} after the due date (step {step.code})"
     if not step.notice_days:
         named = " and the date it named has come" if dated else ""
         return f"{begins}, once the notice {step.warned_by} was delivered{named},"
@@ -67,12 +68,14 @@ def _what(rules: PolicyRules, step: StepRule) -> str:
     if step.action == policy.AGENCY:
         return f"the account is placed with the agency {step.agency or rules.agency}{working_day}"
     if step.action == policy.CHARGE_FEE:
-        fee = rules.late_fee if step.fee == "late_fee" else rules.reconnection_fee
-        return f"we charge the {_FEES[step.fee]} ({_amount(fee, 'nothing in this policy')}), due with the next bill"
+        reconnection = _amount(rules.reconnection_fee, "nothing in this policy")
+        fee = _late_fee(rules.late_fee, "nothing in this policy") if step.fee == "late_fee" else reconnection
+        return f"we charge the {_FEES[step.fee]} ({fee}), due with the next bill"
+    reason = f" ({step.reason})" if step.reason else ""
     if step.action == policy.TRANSFER:
-        return "the account is handed to the agents"
+        return f"the account is handed to the agents{reason}"
     if step.action == policy.TASK:
-        return "an agent gets a task to look at the account"
+        return f"an agent gets a task to look at the account{reason}"
     approval = ", once a supervisor has approved it" if step.approval else ", without anybody's approval"
     return f"what is past due is written off{approval}"
 
@@ -141,9 +144,21 @@ def _leftover(amounts: Amounts) -> str:
 
 def _fees(rules: PolicyRules) -> str:
     charged = {step.fee for step in rules.steps if step.action == policy.CHARGE_FEE}
-    late = _amount(rules.late_fee, "none")
-    unused = " (no step charges it)" if _is_something(rules.late_fee) and "late_fee" not in charged else ""
+    late = _late_fee(rules.late_fee, "none")
+    unused = " (no step charges it)" if late != "none" and "late_fee" not in charged else ""
     return f"Late fee: {late}{unused}. Reconnection fee: {_amount(rules.reconnection_fee, 'none')}."
+
+
+def _late_fee(fee: FeeRule, nothing: str) -> str:
+    if not fee.percent:
+        return _amount(fee.amount, nothing)
+    part = f"{_plain(fee.percent)} % of what is past due, undisputed and not held"
+    if not _is_something(fee.amount):
+        return part
+    flat = _amount(fee.amount, "")
+    if fee.combine == "sum":
+        return f"{flat} and {part}"
+    return f"{flat} or {part}, whichever is {'less' if fee.combine == 'min' else 'more'}"
 
 
 def _children(rules: PolicyRules) -> str:

@@ -6,10 +6,15 @@ the strictest answer wins; what is only too early says when it may be tried agai
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from functools import cache, lru_cache
+from zoneinfo import ZoneInfo, available_timezones
+
+import phonenumbers
+from babel.core import get_global
+from phonenumbers import timezone as phone_zones
 
 ALLOW, WARN, REQUIRE, HOLD, BLOCK = "ALLOW", "WARN", "REQUIRE", "HOLD", "BLOCK"
 _STRICTNESS = (ALLOW, WARN, REQUIRE, HOLD, BLOCK)
@@ -67,6 +72,50 @@ def rules_for(country: str) -> Rules:
     if country in _MEMBERS:
         return _EU
     return {"US": _US, "IN": _IN, "GB": _GB}.get(country, _DESK)
+
+
+def zones_for(timezone: str, country: str, number: str = "") -> tuple[ZoneInfo, ...]:
+    """Every zone the customer may be in; none where nothing is known.
+
+    The one we were told; else those of the area code of their number; else, and for a number that belongs nowhere in
+    particular (mobile in most countries, toll-free), all of their country.
+    """
+    if timezone:
+        return (ZoneInfo(timezone),)
+    return _of_number(number, country) or _of_country(country)
+
+
+#: Of those that the phone book and the territories name, the ones this machine knows.
+_KNOWN = frozenset(available_timezones())
+
+
+@lru_cache(maxsize=50_000)
+def _of_number(number: str, country: str) -> tuple[ZoneInfo, ...]:
+    try:
+        parsed = phonenumbers.parse(number, country or None)
+    except phonenumbers.NumberParseException:
+        return ()
+    if phonenumbers.region_code_for_number(parsed) != country:
+        return ()
+    found = _apart(phone_zones.time_zones_for_geographical_number(parsed))
+    # A number of a whole country says no more than the country does.
+    return found if len(found) < len(_of_country(country)) else ()
+
+
+@cache
+def _of_country(country: str) -> tuple[ZoneInfo, ...]:
+    territories = get_global("zone_territories").items()
+    return _apart(sorted(name for name, territory in territories if country and territory == country))
+
+
+def _apart(names: Iterable[str]) -> tuple[ZoneInfo, ...]:
+    """One of each kind: two zones that agree in winter and in summer say the same."""
+    alike: dict[tuple[timedelta | None, ...], ZoneInfo] = {}
+    for name in names:
+        if name in _KNOWN:
+            zone = ZoneInfo(name)
+            alike.setdefault(tuple(datetime(2026, month, 1, tzinfo=zone).utcoffset() for month in (1, 7)), zone)
+    return tuple(alike.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,21 @@
 """What each kind of hold stops: the effect matrix. Pure.
 
-A dispute, a promise and a plan hold amounts or bills: what they cover is left out of what steps are judged on, and the
-rest of the account goes on. Every other reason holds the whole account.
+A dispute holds an amount, and a hold that names bills (a promise, a plan, a pause of one bill) holds those: what they
+cover is left out of what steps are judged on, and the rest of the account goes on. Every other hold is the account's.
+The matrix here is what a desk starts with; the admin's own (``models.HoldRule``) replaces it reason by reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date, timedelta
 from typing import NamedTuple
 
 NOTICES, CALLS, FEES, LIMITS, TRANSFERS = "notices", "calls", "fees", "limits", "transfers"
 EVERYTHING = frozenset({NOTICES, CALLS, FEES, LIMITS, TRANSFERS})
 
-#: Reasons that cover bills (or, naming none, all of them) rather than the account.
-COVERING = frozenset({"promise", "plan"})
+#: Reasons that cover the bills they name; every other one is about the person, whatever it names.
+COVERING = frozenset({"promise", "plan", "manual", "payment_in_flight"})
 
 _STOPS = {
     "dispute": frozenset[str](),  # its amount leaves what is judged: nothing else stops
@@ -32,6 +33,13 @@ _STOPS = {
 _STOPS_CLOCK = frozenset({"hardship", "breathing_space", "bankruptcy", "deceased", "legal", "fraud"})
 
 
+class Effects(NamedTuple):
+    """A line of the matrix: what a reason stops, and whether the clock stands."""
+
+    stops: frozenset[str]
+    clock: bool
+
+
 class HoldFact(NamedTuple):
     """A hold as the decisions read it; ``ends_on`` is its last day, an early lift included."""
 
@@ -41,6 +49,22 @@ class HoldFact(NamedTuple):
     bill_refs: tuple[str, ...] = ()
     ticked: tuple[str, ...] = ()
     clock_ticked: bool = False
+    #: The admin's line of the matrix for its reason; none where nobody changed it.
+    rule: Effects | None = None
+
+    @property
+    def effects(self) -> frozenset[str]:
+        """What it stops."""
+        if self.rule is not None and self.reason != "manual":
+            return self.rule.stops
+        return stops(self.reason, self.ticked)
+
+    @property
+    def stops_clock(self) -> bool:
+        """Whether days under it count for steps; ``days_past_due`` runs on either way."""
+        if self.rule is not None and self.reason != "manual":
+            return self.rule.clock
+        return stops_clock(self.reason, self.clock_ticked)
 
     def covers(self, day: date) -> bool:
         return self.starts_on <= day and (self.ends_on is None or day <= self.ends_on)
@@ -63,17 +87,28 @@ def is_account_wide(hold: HoldFact) -> bool:
     return hold.reason != "dispute" and not (hold.reason in COVERING and hold.bill_refs)
 
 
-def stopped_days(holds: Iterable[HoldFact], *, after: date, until: date) -> int:
-    """Days in ``(after, until]`` on which the clock stood; overlapping holds count once."""
-    spans = sorted(
-        (max(hold.starts_on, after + timedelta(days=1)), min(hold.ends_on or until, until))
+def stopped_days(
+    holds: Iterable[HoldFact], *, after: date, until: date, count: Callable[[date, date], int] | None = None
+) -> int:
+    """Days in ``(after, until]`` on which the clock stood; overlapping holds count once.
+
+    ``count`` says how many of the days in ``(first, last]`` count at all; without it every day does.
+    """
+    spans = _standing(holds, after, until)
+    if count is None:
+        return sum((last - first).days for first, last in spans)
+    return sum(count(first, last) for first, last in spans)
+
+
+def _standing(holds: Iterable[HoldFact], after: date, until: date) -> Iterator[tuple[date, date]]:
+    """Half-open spans ``(first, last]`` in which the clock stood, apart and in order."""
+    reached = after
+    for first, last in sorted(
+        (hold.starts_on - timedelta(days=1), min(hold.ends_on or until, until))
         for hold in holds
-        if stops_clock(hold.reason, hold.clock_ticked) and is_account_wide(hold)
-    )
-    days, reached = 0, after
-    for first, last in spans:
-        first = max(first, reached + timedelta(days=1))
-        if last >= first:
-            days += (last - first).days + 1
+        if hold.stops_clock and is_account_wide(hold)
+    ):
+        first = max(first, reached)
+        if last > first:
+            yield first, last
             reached = last
-    return days

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from dunning import holding
+from accounts.money import exponent
+from dunning import holding, workdays
 
 NOTIFY, CHARGE_FEE, LIMIT = "notify", "charge_fee", "limit"
 TRANSFER, TASK, AGENCY, WRITE_OFF = "transfer_to_collections", "create_task", "place_with_agency", "write_off"
@@ -65,7 +66,7 @@ class Audience:
         return (
             (not self.kind or traits.kind in self.kind)
             and (not self.product or traits.product in self.product)
-            and (not self.segment or traits.segment in self.segment)
+            and (not self.segment or any(name in self.segment for name in (traits.segment, *traits.segments)))
             and (self.min_tenure_days <= 0 or traits.tenure_days >= self.min_tenure_days)
         )
 
@@ -76,8 +77,45 @@ class Traits:
 
     kind: str = ""
     product: str = ""
+    #: As billing has it.
     segment: str = ""
     tenure_days: int = 0
+    #: The desk's own segments whose rules it meets, the main one first.
+    segments: tuple[str, ...] = ()
+
+    @property
+    def main_segment(self) -> str:
+        """What it is reported under."""
+        return self.segments[0] if self.segments else self.segment
+
+
+@dataclass(frozen=True, slots=True)
+class FeeRule:
+    """A fee: an amount, a part of what is owed, or both combined (BRM's three ways: sum, the lesser, the greater)."""
+
+    amount: Amounts
+    #: Thousandths of a percent: 1.5 % is 1,500.
+    percent: int = 0
+    #: ``sum``, ``min`` or ``max`` of the two; of no matter while one of them is nothing.
+    combine: str = "sum"
+
+    def of(self, currency: str, base: int) -> int | None:
+        """The fee on ``base`` thousandths, rounded half up to what the currency has; none where it is not set.
+
+        ``base`` is what is open, undisputed and not held: a fee is never charged on anything else.
+        """
+        flat = self.amount.of(currency)
+        if flat is None:
+            return None
+        if base <= 0:
+            return 0
+        if not self.percent:
+            return flat
+        unit: int = 10 ** (3 - min(exponent(currency), 3))
+        part = (base * self.percent + 50_000 * unit) // (100_000 * unit) * unit
+        if not flat:
+            return part
+        return {"sum": flat + part, "min": min(flat, part), "max": max(flat, part)}[self.combine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +138,7 @@ class StepRule:
     agency: str = ""
     approval: bool = False
     fee: str = "late_fee"
+    reason: str = ""
 
     @property
     def hurts(self) -> bool:
@@ -122,11 +161,12 @@ class PolicyRules:
     country: str
     region: str
     rolls: bool
-    late_fee: Amounts
+    late_fee: FeeRule
     reconnection_fee: Amounts
     agency: str
     limits_children: bool
     steps: tuple[StepRule, ...]
+    counts_working_days: bool = False
 
     @property
     def actor(self) -> str:
@@ -147,12 +187,15 @@ class PolicyRules:
     def step(self, code: str) -> StepRule | None:
         return next((step for step in self.steps if step.code == code), None)
 
+    def speaks(self, currency: str) -> bool:
+        """Whether all its amounts name that currency."""
+        named = (self.enter_min_amount, self.exit_max_amount, self.late_fee.amount, self.reconnection_fee)
+        amounts = (*named, *(step.min_amount for step in self.steps))
+        return all(amount.of(currency) is not None for amount in amounts)
+
     def applies(self, traits: Traits, currency: str) -> bool:
         """Whether the account is this policy's: its audience, and a currency that all its amounts name."""
-        named = (self.enter_min_amount, self.exit_max_amount, self.late_fee, self.reconnection_fee)
-        return self.applies_to.includes(traits) and all(
-            amounts.of(currency) is not None for amounts in (*named, *(step.min_amount for step in self.steps))
-        )
+        return self.applies_to.includes(traits) and self.speaks(currency)
 
 
 def choose(policies: Collection[PolicyRules], traits: Traits, currency: str) -> PolicyRules | None:
@@ -161,6 +204,24 @@ def choose(policies: Collection[PolicyRules], traits: Traits, currency: str) -> 
         if rules.applies(traits, currency):
             return rules
     return None
+
+
+def left_behind(
+    rules: PolicyRules, *, stage: str, had: Collection[str], ahead: Collection[str]
+) -> tuple[StepRule, ...]:
+    """The steps that a case passes over when it comes to these rules at ``stage``, a step of theirs or none.
+
+    Nobody goes back to a step that is behind him, unless its turn was ``had`` already; but the warning stays on which a
+    step rests that comes after the stage or is still ``ahead`` (it waits, or may come again).
+    """
+    order = [step.code for step in rules.after_due]
+    reached = order.index(stage) if stage else 0
+    rests_on = {
+        step.warned_by
+        for place, step in enumerate(rules.after_due)
+        if step.hurts and (place > reached or step.code in ahead)
+    }
+    return tuple(step for step in rules.after_due[:reached] if step.code not in had and step.code not in rests_on)
 
 
 class JudgedBill(NamedTuple):
@@ -177,6 +238,8 @@ class ServiceFact(NamedTuple):
     pk: int
     rung: int
     protected: bool
+    #: How far down a protected service may go in its market; an unprotected one goes all the way.
+    lowest: int = 0
 
 
 class WarningFact(NamedTuple):
@@ -215,6 +278,8 @@ class CaseFacts:
     warnings: Mapping[str, WarningFact] = field(default_factory=dict)
     warnings_from: date = date.min
     working_day: bool = True
+    #: Steps count working days of this market (country, region) instead of every day.
+    counted_in: tuple[str, str] | None = None
 
     @property
     def amount(self) -> int:
@@ -230,11 +295,7 @@ class CaseFacts:
     def stopped(self) -> frozenset[str]:
         """Effects that some account-wide hold stops today."""
         return frozenset[str]().union(
-            *(
-                holding.stops(hold.reason, hold.ticked)
-                for hold in self.holds
-                if hold.covers(self.as_of) and holding.is_account_wide(hold)
-            )
+            *(hold.effects for hold in self.holds if hold.covers(self.as_of) and holding.is_account_wide(hold))
         )
 
     @property
@@ -242,8 +303,22 @@ class CaseFacts:
         """Days that count for steps: past due, less the days the clock stood; none when nothing ages."""
         if (anchor := self.anchor) is None:
             return None
+        if self.counted_in is not None:
+            worked = self._worked(anchor, self.as_of)
+            return worked - holding.stopped_days(self.holds, after=anchor, until=self.as_of, count=self._worked)
         past_due = (self.as_of - anchor).days
         return past_due - holding.stopped_days(self.holds, after=anchor, until=self.as_of) if self.holds else past_due
+
+    def _worked(self, after: date, until: date) -> int:
+        country, region = self.counted_in or ("", "")
+        return workdays.between(after, until, country=country, region=region)
+
+    def day_in(self, days: int) -> date:
+        """The day on which that many more days will have counted, while no clock stands."""
+        if self.counted_in is None or days <= 0:
+            return self.as_of + timedelta(days=days)
+        country, region = self.counted_in
+        return workdays.add_working_days(self.as_of, days, country=country, region=region)
 
 
 class Outcome(NamedTuple):
@@ -292,14 +367,15 @@ def decide(rules: PolicyRules, facts: CaseFacts) -> Answer:
         return Answer((), facts.last_step_on + timedelta(days=gap))
 
     outcomes: list[Outcome] = []
-    looks: list[date] = []
+    # What a hold covers comes back the day after its end, and may make a step due earlier.
+    looks: list[date] = [end] if (end := _first_hold_end(facts)) else []
     hurting_waits = False
     for step in rules.after_due:
         done = facts.done.get(step.code)
         if done is not None and done.over:
             continue
         if age < step.day:
-            looks.append(today + timedelta(days=step.day - age))
+            looks.append(facts.day_in(step.day - age))
             break
         repeat = done.repeat if done else 0
         if not step.only_if.includes(facts.traits):
@@ -349,17 +425,25 @@ def _reason_to_wait(rules: PolicyRules, facts: CaseFacts, step: StepRule) -> tup
         return NOTHING_TO_DO, None
     if not step.hurts:
         return "", None
+    if (wait := unwarned(facts, step))[0]:
+        return wait
+    if rules.rolls and not facts.working_day:
+        return CLOSED_DAY, None
+    return "", None
+
+
+def unwarned(facts: CaseFacts, step: StepRule) -> tuple[str, date | None]:
+    """Why the warning of a step that hurts does not carry it today ("" when it does), and the day that would.
+
+    Asked when the step is decided, and again at the moment of its effect: a warning may bounce in between.
+    """
     warning = facts.warnings.get(step.warned_by)
     if warning is None or not _counts(warning, facts) or warning.delivered_on is None:
         return NOT_WARNED, None
     ready = warning.delivered_on + timedelta(days=step.notice_days or 0)
     if warning.pay_by is not None:
         ready = max(ready, warning.pay_by)
-    if facts.as_of < ready:
-        return NOTICE_RUNNING, ready
-    if rules.rolls and not facts.working_day:
-        return CLOSED_DAY, None
-    return "", None
+    return (NOTICE_RUNNING, ready) if facts.as_of < ready else ("", None)
 
 
 def _counts(warning: WarningFact, facts: CaseFacts) -> bool:
@@ -384,10 +468,11 @@ def _warn_again(rules: PolicyRules, facts: CaseFacts, step: StepRule) -> Outcome
     return again._replace(note=f"the last warning no longer counts for {step.code}")
 
 
-def to_limit(rung: str, services: Collection[ServiceFact]) -> list[ServiceFact]:
-    """The services that are above the rung and may go down to it."""
-    floor = RUNGS.index(rung)
-    return [service for service in services if service.rung < floor and not service.protected]
+def to_limit(rung: str, services: Collection[ServiceFact]) -> list[tuple[ServiceFact, str]]:
+    """The services that may go further down, each with its rung: a protected one stops where its market says."""
+    wanted = RUNGS.index(rung)
+    reached = ((service, min(wanted, service.lowest) if service.protected else wanted) for service in services)
+    return [(service, RUNGS[target]) for service, target in reached if service.rung < target]
 
 
 RUNGS = ("active", "throttled", "outgoing_barred", "suspended", "disconnected")
@@ -418,7 +503,7 @@ def outlook(rules: PolicyRules, facts: CaseFacts) -> Upcoming | None:
         done = facts.done.get(step.code)
         if (done is not None and done.over) or not step.only_if.includes(facts.traits):
             continue
-        on = max(earliest, facts.as_of + timedelta(days=step.day - age))
+        on = max(earliest, facts.day_in(step.day - age))
         if step.hurts and (warning := facts.warnings.get(step.warned_by)) and warning.delivered_on:
             on = max(on, warning.delivered_on + timedelta(days=step.notice_days or 0), warning.pay_by or on)
         return Upcoming(step.code, on)

@@ -25,6 +25,10 @@ CHANNELS = ("sms", "email", "letter", "in_app")
 RUNGS = policy.RUNGS[1:]
 FEES = ("late_fee", "reconnection_fee")
 ROLLS = ("next_working_day", "none")
+COUNTS = ("calendar_days", "working_days")
+#: A fee that is more than one amount: an amount, a part of what is owed, and what is made of the two.
+FEE_RULE = ("amount", "percent", "combine")
+COMBINED = ("sum", "min", "max")
 
 TOP = (
     "code", "name", "priority", "applies_to", "enters", "exits", "min_gap_days", "calendar", "fees", "agency",
@@ -34,20 +38,21 @@ AUDIENCE = ("kind", "product", "segment", "min_tenure_days")
 #: What every step may say, and what only steps of one action may; in the order of the file.
 STEP = (
     "code", "day", "action", "channels", "all_channels", "template", "pay_by_days", "rung", "fee", "agency",
-    "warned_by", "notice_days", "approval", "min_amount", "only_if",
+    "warned_by", "notice_days", "approval", "reason", "min_amount", "only_if",
 )  # fmt: skip
 EVERY_STEP = frozenset({"code", "day", "action", "min_amount", "only_if"})
 OF_ACTION: dict[str, frozenset[str]] = {
     policy.NOTIFY: frozenset({"channels", "all_channels", "template", "pay_by_days"}),
     policy.CHARGE_FEE: frozenset({"fee"}),
     policy.LIMIT: frozenset({"rung", "warned_by", "notice_days"}),
-    policy.TRANSFER: frozenset(),
-    policy.TASK: frozenset(),
+    policy.TRANSFER: frozenset({"reason"}),
+    policy.TASK: frozenset({"reason"}),
     policy.AGENCY: frozenset({"agency", "warned_by", "notice_days"}),
     policy.WRITE_OFF: frozenset({"approval"}),
 }
 
 _ONE_AMOUNT = re.compile(r"\d{1,15}(\.\d{1,3})?")
+_PERCENT = re.compile(r"\d{1,3}(\.\d{1,3})?")
 _EARLIEST_DAY, _LATEST_DAY, _LONGEST = -365, 3650, 3650
 _PRIORITIES = (-1_000_000, 1_000_000)
 
@@ -169,8 +174,8 @@ def check(document: Mapping[str, Any]) -> list[Problem]:
     found.whole(document.get("min_gap_days", 1), "min_gap_days", 1, _LONGEST)
     found.calendar(document.get("calendar"))
     fees = found.map(document.get("fees"), "fees", FEES)
-    for kind in FEES:
-        found.amount(fees.get(kind), f"fees.{kind}")
+    found.fee(fees.get("late_fee"), "fees.late_fee")
+    found.amount(fees.get("reconnection_fee"), "fees.reconnection_fee")
     if not _absent(document.get("agency")):
         found.code(document["agency"], "agency")
     found.truth(document.get("limits_children"), "limits_children")
@@ -274,6 +279,19 @@ class _Findings:
             except (money.BadAmount, money.UnknownCurrency) as error:
                 self.add(inner, str(error))
 
+    def fee(self, value: Any, path: str) -> None:
+        """An amount, or a map of ``FEE_RULE``."""
+        if not is_fee_rule(value):
+            self.amount(value, path)
+            return
+        self.keys(value, path, FEE_RULE)
+        self.amount(value.get("amount"), f"{path}.amount")
+        percent = value.get("percent")
+        if percent is not None and not (_PERCENT.fullmatch(_amount_text(percent)) and Decimal(str(percent)) <= 100):
+            self.add(f"{path}.percent", 'must be a percentage from 0 to 100 such as "1.5"')
+        if value.get("combine") is not None:
+            self.one_of(value["combine"], f"{path}.combine", COMBINED)
+
     def audience(self, value: Any, path: str) -> None:
         audience = self.map(value, path, AUDIENCE)
         self.texts(audience.get("kind"), f"{path}.kind", KINDS)
@@ -282,7 +300,7 @@ class _Findings:
         self.whole(audience.get("min_tenure_days", 0), f"{path}.min_tenure_days", 0, 100_000)
 
     def calendar(self, value: Any) -> None:
-        calendar = self.map(value, "calendar", ("country", "region", "roll"))
+        calendar = self.map(value, "calendar", ("country", "region", "roll", "count"))
         country, region = calendar.get("country"), calendar.get("region")
         if not _absent(country) and not (isinstance(country, str) and workdays.is_known(country)):
             self.add("calendar.country", "is no country whose holidays are known (two capital letters, such as US)")
@@ -290,6 +308,8 @@ class _Findings:
             self.add("calendar.region", f"is no region of {country or 'any country'} whose holidays are known")
         if not _absent(calendar.get("roll")):
             self.one_of(calendar["roll"], "calendar.roll", ROLLS)
+        if not _absent(calendar.get("count")):
+            self.one_of(calendar["count"], "calendar.count", COUNTS)
 
     # Steps ------------------------------------------------------------------------------------------------------------
 
@@ -340,6 +360,8 @@ class _Findings:
                 self.code(step["agency"], f"{path}.agency")
             elif _absent(agency):
                 self.add(f"{path}.agency", "is missing, and the policy names no agency at its top")
+        elif action in (policy.TRANSFER, policy.TASK) and not _absent(step.get("reason")):
+            self.line_of_text(step["reason"], f"{path}.reason", 200)
         elif action == policy.WRITE_OFF and not _absent(step.get("approval")):
             self.one_of(step["approval"], f"{path}.approval", ("required",))
 
@@ -368,6 +390,11 @@ class _Findings:
                 self.add(path, f"'{named}' comes later than this step")
 
 
+def is_fee_rule(value: Any) -> bool:
+    """Whether a fee is said by the keys of a rule and not as one amount, or one by currency."""
+    return isinstance(value, Mapping) and any(key in FEE_RULE for key in value)
+
+
 def _amount_text(value: Any) -> str:
     if isinstance(value, str):
         return value.strip()
@@ -392,12 +419,17 @@ def tidy(document: Mapping[str, Any]) -> dict[str, Any]:
         "exits": {"max_amount": tidy_amount(exits.get("max_amount"))},
         "min_gap_days": document.get("min_gap_days", 1),
         "calendar": {"country": calendar.get("country") or None},
-        "fees": {kind: tidy_amount(fees.get(kind)) for kind in FEES},
+        "fees": {
+            "late_fee": tidy_fee(fees.get("late_fee")),
+            "reconnection_fee": tidy_amount(fees.get("reconnection_fee")),
+        },
         "agency": document.get("agency") or None,
     }
     if calendar.get("region"):
         tidied["calendar"]["region"] = calendar["region"]
     tidied["calendar"]["roll"] = calendar.get("roll", "next_working_day") or "none"
+    if calendar.get("count", COUNTS[0]) != COUNTS[0]:
+        tidied["calendar"]["count"] = calendar["count"]
     if document.get("limits_children"):
         tidied["limits_children"] = True
     tidied["steps"] = [tidy_step(step) for step in sorted(document["steps"], key=lambda step: int(step["day"]))]
@@ -416,10 +448,22 @@ def tidy_step(step: Mapping[str, Any]) -> dict[str, Any]:
     return tidied
 
 
+def tidy_fee(value: Any) -> Any:
+    """A fee as its rule says it, or as an amount where there is no more to it."""
+    if not is_fee_rule(value):
+        return tidy_amount(value)
+    amount = tidy_amount(value.get("amount"))
+    percent = _amount_text(value.get("percent") or "0")
+    if not Decimal(percent):
+        return amount
+    return {"amount": amount, "percent": percent, "combine": value.get("combine") or COMBINED[0]}
+
+
 def tidy_amount(value: Any) -> str | dict[str, str]:
     """An amount as text, or such texts by currency; not said is nothing."""
     if isinstance(value, Mapping):
-        return {currency: _amount_text(amount) for currency, amount in value.items()}
+        # In one order: the database keeps none.
+        return {currency: _amount_text(amount) for currency, amount in sorted(value.items())}
     return "0" if value is None else _amount_text(value)
 
 

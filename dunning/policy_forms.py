@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -17,7 +17,7 @@ from unfold.widgets import (
 )
 
 from dunning import policy_file
-from dunning.models import PolicyVersion, Step
+from dunning.models import Policy, PolicyVersion, Step
 from dunning.policy_file import Problem
 from dunning.wording_texts import standard_wordings
 
@@ -104,7 +104,10 @@ _FIELD_OF = {
     "calendar.country": "calendar_country",
     "calendar.region": "calendar_region",
     "calendar.roll": "calendar_roll",
+    "calendar.count": "calendar_count",
     "fees.late_fee": "late_fee",
+    "fees.late_fee.percent": "late_fee_percent",
+    "fees.late_fee.combine": "late_fee_combine",
     "fees.reconnection_fee": "reconnection_fee",
     "agency": "agency",
     "limits_children": "limits_children",
@@ -123,18 +126,29 @@ class VersionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own is
         label="A case opens at", initial="10.00", help_text="Past due, at least. One amount, or: USD 10.00, EUR 9.00"
     )
     exit_max_amount = AmountField(label="It closes at", initial="0.00", help_text="At most this left past due")
-    late_fee = AmountField(initial="0.00")
+    late_fee = AmountField(initial="0.00", help_text="One amount, or: USD 10.00, EUR 9.00")
+    late_fee_percent = _text(label="Late fee, percent", help_text="Of what is past due, undisputed and not held")
+    late_fee_combine = _choice(
+        [("sum", "Both together"), ("min", "The lesser of the two"), ("max", "The greater of the two")],
+        label="Amount and percent",
+        help_text="Where both are given",
+    )
     reconnection_fee = AmountField(initial="0.00")
     calendar_roll = _choice(
         [("next_working_day", "On the next working day"), ("none", "On any day")], label="What hurts happens"
+    )
+    calendar_count = _choice(
+        [("calendar_days", "Every day"), ("working_days", "Working days only")],
+        label="Days of steps count",
+        help_text="From the due date on, in the country named here or else the customer's",
     )
 
     class Meta:
         model = PolicyVersion
         fields = (
             "name", "priority", "enter_min_amount", "enter_min_days", "exit_max_amount", "min_gap_days",
-            "calendar_country", "calendar_region", "calendar_roll", "late_fee", "reconnection_fee", "agency",
-            "limits_children",
+            "calendar_country", "calendar_region", "calendar_roll", "calendar_count", "late_fee", "reconnection_fee",
+            "agency", "limits_children",
         )  # fmt: skip
         labels = {
             "enter_min_days": "Days past due, at least",
@@ -153,6 +167,10 @@ class VersionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own is
         instance: PolicyVersion | None = options.get("instance")
         if instance is not None and instance.applies_to:
             options["initial"] = {**_audience(instance.applies_to), **(options.get("initial") or {})}
+        if instance is not None and policy_file.is_fee_rule(instance.late_fee):
+            rule = {"late_fee": instance.late_fee["amount"]}
+            rule |= {f"late_fee_{key}": instance.late_fee[key] for key in ("percent", "combine")}
+            options["initial"] = {**rule, **(options.get("initial") or {})}
         super().__init__(*args, **options)
         if instance is not None and instance.pk and "code" in self.fields:
             del self.fields["code"]
@@ -172,12 +190,20 @@ class VersionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own is
                 "country": (said.get("calendar_country") or "").upper(),
                 "region": said.get("calendar_region") or "",
                 "roll": said.get("calendar_roll") or "",
+                "count": said.get("calendar_count") or policy_file.COUNTS[0],
             },
-            "fees": {kind: said.get(kind) for kind in policy_file.FEES},
+            "fees": {"late_fee": self._late_fee(), "reconnection_fee": said.get("reconnection_fee")},
             "agency": said.get("agency") or None,
             "limits_children": bool(said.get("limits_children")),
             "steps": steps,
         }
+
+    def _late_fee(self) -> Any:
+        said = self.cleaned_data
+        amount, percent = said.get("late_fee"), (said.get("late_fee_percent") or "").removesuffix("%").strip()
+        if not percent:
+            return amount
+        return {"amount": amount, "percent": percent, "combine": said.get("late_fee_combine") or None}
 
     def clean(self) -> dict[str, Any]:
         super().clean()
@@ -205,6 +231,10 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]
     warned_by = _text(label="Warned by", help_text="The code of the notice that warns of it")
     notice_days = CountField(required=False, min_value=0, label="Days after its delivery")
     fee = _choice([("", "Late fee"), ("reconnection_fee", "Reconnection fee")])
+    reason = _text(
+        max_length=200, label="What the agents read", help_text="Why it comes to them; empty: the step's code"
+    )
+    position = forms.IntegerField(required=False, widget=forms.HiddenInput, label="")
     agency = _text(help_text="Empty: the policy's")
     approval = forms.BooleanField(required=False, widget=UnfoldBooleanWidget(), label="Only when a supervisor approves")
     min_amount = AmountField(label="Waits below", help_text="Empty: the amount at which a case opens")
@@ -217,7 +247,7 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]
         model = Step
         fields = (
             "code", "day", "action", "channels", "all_channels", "template", "pay_by_days", "rung", "warned_by",
-            "notice_days", "fee", "agency", "min_amount",
+            "notice_days", "fee", "agency", "reason", "min_amount", "position",
         )  # fmt: skip
         labels = {"day": "Day after the due date"}
         help_texts = {"day": "Negative: before it"}
@@ -249,17 +279,19 @@ class StepForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class StepFormSet(PaginationInlineFormSet):
-    """The steps of a draft; they run in the order of their days, those of one day in the order they stand here."""
+    """The steps of a draft; they run in the order of their days, those of one day in the order they were dragged to."""
 
     def said(self) -> list[dict[str, Any]]:
         return [form.said() for form in self._kept()]
 
     def _kept(self) -> list[StepForm]:
-        return [
+        """Those that stay, in their order; the theme numbers what it dragged, and new steps stand at the end."""
+        kept = [
             form
             for form in self.forms
             if (form.has_changed() or form.instance.pk) and form not in self.deleted_forms and form.is_valid()
         ]
+        return sorted(kept, key=_place)
 
     def clean(self) -> None:
         if any(form.errors for form in self.forms if form not in self.deleted_forms):
@@ -277,6 +309,11 @@ class StepFormSet(PaginationInlineFormSet):
 
     def validate_unique(self) -> None:
         """Codes are compared by ``clean``, with the rest."""
+
+
+def _place(form: StepForm) -> float:
+    place = form.cleaned_data.get("position")
+    return float("inf") if place is None else place
 
 
 def missing(form: VersionForm, steps: StepFormSet) -> list[str]:
@@ -312,6 +349,72 @@ class UploadForm(forms.Form):
         if problems:
             raise ValidationError([_capitalised(str(problem)) for problem in problems])
         return upload
+
+
+class DuplicateForm(forms.Form):
+    """What a copy is called."""
+
+    code = _text(required=True, help_text="Letters, digits and . _ : - only. It cannot be changed later.")
+    name = _text(required=True, max_length=200)
+
+    def clean_code(self) -> str:
+        code: str = self.cleaned_data["code"]
+        if not policy_file.CODE.fullmatch(code):
+            raise ValidationError("1 to 60 letters, digits or . _ : -")
+        if Policy.objects.filter(code=code).exists():
+            raise ValidationError(f"There is a policy {code} already.")
+        return code
+
+
+class CompareForm(forms.Form):
+    """Two versions of one policy, the earlier on the left."""
+
+    def __init__(self, *args: Any, versions: Sequence[PolicyVersion], **options: Any) -> None:
+        super().__init__(*args, **options)
+        choices = [(str(version.pk), _version_line(version)) for version in versions]
+        self.fields["before"] = _choice(choices, required=True, label="From")
+        self.fields["after"] = _choice(choices, required=True, label="To")
+
+
+class PreviewForm(forms.Form):
+    """Whose notice, of which step, in which language."""
+
+    def __init__(self, *args: Any, steps: Iterable[tuple[str, str]], languages: Iterable[str], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["step"] = _choice(steps, required=True, label="Notice")
+        spoken = [(code, _LANGUAGES.get(code, code)) for code in languages]
+        self.fields["language"] = _choice([("", "The customer's own"), *spoken], label="Language")
+        self.fields["account"] = _text(label="Account's id")
+
+
+class MigrateForm(forms.Form):
+    """Open cases of which version go to which other one."""
+
+    def __init__(
+        self,
+        *args: Any,
+        sources: Iterable[tuple[str, str]],
+        targets: Iterable[PolicyVersion],
+        **options: Any,
+    ) -> None:
+        super().__init__(*args, **options)
+        self.fields["source"] = _choice(sources, required=True, label="Open cases of")
+        choices = [(str(version.pk), _version_line(version)) for version in targets]
+        self.fields["target"] = _choice(choices, required=True, label="Go to")
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        said = self.cleaned_data
+        if said.get("source") and said.get("source") == said.get("target"):
+            self.add_error("target", "These cases follow it already.")
+        return said
+
+
+def _version_line(version: PolicyVersion) -> str:
+    return f"{version}: {version.name} ({version.get_state_display().lower()})"
+
+
+_LANGUAGES = {"de": "German", "en": "English", "es": "Spanish", "fr": "French", "hi": "Hindi", "it": "Italian"}
 
 
 def _title(step: Step) -> str:

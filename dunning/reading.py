@@ -7,8 +7,8 @@ see an account differently.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
 from dunning import workdays
-from dunning.holding import HoldFact
+from dunning.holding import Effects, HoldFact, is_account_wide
 from dunning.policy import RUNGS, CaseFacts, Done, JudgedBill, PolicyRules, ServiceFact, Traits, WarningFact
 
 #: What each channel needs to reach somebody.
@@ -65,6 +65,8 @@ class AccountFacts:
     past_due: list[PastDueBill] = field(default_factory=list)
     holds: list[HoldFact] = field(default_factory=list)
     case: CaseRow | None = None
+    #: Of any case of the account, closed ones too: the gap between steps is the account's.
+    last_step_on: date | None = None
     done: dict[str, Done] = field(default_factory=dict)
     warnings: dict[str, WarningFact] = field(default_factory=dict)
     services: list[ServiceFact] = field(default_factory=list)
@@ -75,6 +77,17 @@ class AccountFacts:
         """Past due, contested and covered amounts included: what exit is judged on."""
         return sum(bill.open_amount for bill in self.past_due)
 
+    def copy(self) -> AccountFacts:
+        """One that goes its own way: what it holds is its own."""
+        return replace(
+            self,
+            past_due=list(self.past_due),
+            done=dict(self.done),
+            warnings=dict(self.warnings),
+            services=list(self.services),
+            child_services=list(self.child_services),
+        )
+
     def reachable(self) -> frozenset[str]:
         """Channels on which somebody can be told something; the app always can."""
         channels = {channel for channel, kind in NEEDS.items() if self.contact.get(kind)}
@@ -82,7 +95,9 @@ class AccountFacts:
 
     def covered(self, as_of: date) -> set[str]:
         """Bills under a promise or a plan."""
-        return {ref for hold in self.holds if hold.covers(as_of) for ref in hold.bill_refs}
+        return {
+            ref for hold in self.holds if hold.covers(as_of) and not is_account_wide(hold) for ref in hold.bill_refs
+        }
 
     def judged(self, as_of: date) -> tuple[JudgedBill, ...]:
         """Past-due bills less what is contested, without those under a promise or plan."""
@@ -100,6 +115,7 @@ class AccountFacts:
 
     def case_facts(self, rules: PolicyRules, as_of: date) -> CaseFacts:
         """What the pure decision needs, under those rules."""
+        markets = self.markets(rules)
         return CaseFacts(
             as_of=as_of,
             currency=self.currency,
@@ -109,13 +125,28 @@ class AccountFacts:
             services=tuple(self.services + self.child_services if rules.limits_children else self.services),
             reachable=self.reachable(),
             done=self.done,
-            last_step_on=self.case.last_step_on if self.case else None,
+            last_step_on=self.last_step_on,
             warnings=self.warnings,
             warnings_from=self.case.warnings_from if self.case else date.min,
-            working_day=workdays.is_working_day(
-                as_of, country=rules.country or self.country, region=rules.region or ""
-            ),
+            working_day=self.is_working_day(as_of, rules),
+            counted_in=markets[0] if rules.counts_working_days else None,
         )
+
+    def is_working_day(self, day: date, rules: PolicyRules) -> bool:
+        """Whether what hurts may be done on that day, in every market that has a say."""
+        return all(workdays.is_working_day(day, country=land, region=region) for land, region in self.markets(rules))
+
+    def markets(self, rules: PolicyRules) -> list[tuple[str, str]]:
+        """Where a day must be a working day for what hurts: at the service, and where the policy says.
+
+        One without the other is not enough: where the service is, the customer must be able to reach somebody; where
+        the policy is, somebody must be there to give it back.
+        """
+        policys = (rules.country, rules.region)
+        own = (self.country, self.region)
+        if not rules.country:
+            return [own]
+        return [policys] if not self.country or self.country == rules.country else [policys, own]
 
 
 _ACCOUNTS = """
@@ -135,8 +166,9 @@ _BILLS = """
      WHERE b.open_amount > 0 AND b.due_on < %(as_of)s
      ORDER BY x.payer, b.due_on, b.ref
 """
+_HOLD_RULES = "SELECT reason, stops, stops_clock FROM dunning_holdrule WHERE reason <> 'manual'"
 _HOLDS = """
-    SELECT account_id, reason, starts_on, least(ends_on, lifted_on - 1), bill_refs, stops, stops_clock
+    SELECT account_id, id, reason, starts_on, least(ends_on, lifted_on - 1), bill_refs, stops, stops_clock
       FROM accounts_hold WHERE account_id = ANY(%s) AND starts_on <= %s
        AND (lifted_on IS NULL OR lifted_on > starts_on) AND reason <> 'dispute'
      ORDER BY account_id, starts_on, id
@@ -144,6 +176,10 @@ _HOLDS = """
 _CASES = """
     SELECT account_id, id, version_id, opened_on, stage, last_step_on, next_on, warnings_from
       FROM dunning_case WHERE account_id = ANY(%s) AND closed_on IS NULL
+"""
+_LAST_STEPS = """
+    SELECT account_id, max(last_step_on) FROM dunning_case
+     WHERE account_id = ANY(%s) AND last_step_on IS NOT NULL GROUP BY account_id
 """
 _STEPS = """
     SELECT DISTINCT ON (s.account_id, s.code)
@@ -156,8 +192,9 @@ _WARNINGS = """
       FROM dunning_notice WHERE case_id = ANY(%s) ORDER BY id
 """
 _SERVICES = """
-    SELECT s.account_id, a.parent_id, s.id, s.status, s.protected
+    SELECT s.account_id, a.parent_id, s.id, s.status, s.protected, c.country
       FROM accounts_service s JOIN accounts_account a ON a.id = s.account_id
+      JOIN accounts_customer c ON c.id = a.customer_id
      WHERE a.id = ANY(%(ids)s) OR (a.parent_id = ANY(%(ids)s) AND NOT a.pays_itself)
      ORDER BY s.id
 """
@@ -173,10 +210,18 @@ _CONSENTS = """
 """
 
 
-def read(account_ids: Sequence[int], *, as_of: date, in_full: bool = True) -> dict[int, AccountFacts]:
-    """The facts of those accounts, in order of their keys: at most ten queries, whatever their number.
+def read(
+    account_ids: Sequence[int],
+    *,
+    as_of: date,
+    in_full: bool = True,
+    until: date | None = None,
+    holds_end: Mapping[int, date] | None = None,
+) -> dict[int, AccountFacts]:
+    """The facts of those accounts, in order of their keys: at most thirteen queries, whatever their number.
 
-    Not ``in_full``: without services, addresses and history, which exit does not ask for.
+    Not ``in_full``: without services, addresses and history, which exit does not ask for. With ``until``: also the
+    bills that fall due and the holds that begin up to that day; with ``holds_end``: holds that end then at the latest.
     """
     found: dict[int, AccountFacts] = {}
     columns: dict[int, tuple[str, str, str]] = {}
@@ -192,20 +237,29 @@ def read(account_ids: Sequence[int], *, as_of: date, in_full: bool = True) -> di
             )
             columns[pk] = row[15:]
         keys = list(found)
-        cursor.execute(_BILLS, {"ids": keys, "as_of": as_of})
+        cursor.execute(_BILLS, {"ids": keys, "as_of": until or as_of})
         for payer, *bill in cursor:
             found[payer].past_due.append(PastDueBill(*bill))
-        cursor.execute(_HOLDS, [keys, as_of])
-        for pk, reason, starts_on, ends_on, refs, ticked, clock in cursor:
-            found[pk].holds.append(HoldFact(reason, starts_on, ends_on, tuple(refs), tuple(ticked), clock))
+        cursor.execute(_HOLD_RULES)
+        matrix = {reason: Effects(frozenset(stops), clock) for reason, stops, clock in cursor}
+        cursor.execute(_HOLDS, [keys, until or as_of])
+        for pk, hold, reason, starts_on, ends_on, refs, ticked, clock in cursor:
+            if holds_end and (first_free := holds_end.get(hold)) is not None:
+                ends_on = min(ends_on or date.max, first_free - timedelta(days=1))
+            found[pk].holds.append(
+                HoldFact(reason, starts_on, ends_on, tuple(refs), tuple(ticked), clock, matrix.get(reason))
+            )
         cursor.execute(_CASES, [keys])
         for pk, *case in cursor:
             found[pk].case = CaseRow(*case)
         if not in_full:
             return found
+        cursor.execute(_LAST_STEPS, [keys])
+        for pk, on in cursor:
+            found[pk].last_step_on = on
         cursor.execute(_SERVICES, {"ids": keys})
-        for pk, parent, service, status, protected in cursor:
-            fact = ServiceFact(service, RUNGS.index(status), protected)
+        for pk, parent, service, status, protected, country in cursor:
+            fact = ServiceFact(service, RUNGS.index(status), protected, lowest_rung(country))
             if pk in found:
                 found[pk].services.append(fact)
             if parent in found:
@@ -292,6 +346,12 @@ def unreachable(entries: Collection[tuple[str, str]], cursor: CursorWrapper) -> 
     return set(cursor.fetchall())
 
 
+def lowest_rung(country: str) -> int:
+    """How far down a protected service of that country may go (``DESK_PROTECTED_RUNGS``); not at all by default."""
+    rungs: dict[str, str] = settings.DESK_PROTECTED_RUNGS
+    return RUNGS.index(rungs.get(country) or rungs.get("*") or RUNGS[0])
+
+
 def operator_zone() -> ZoneInfo:
     """The zone whose midnight turns the business date."""
     return ZoneInfo(settings.DESK_TIME_ZONE)
@@ -304,10 +364,14 @@ def local_date(at: datetime) -> date:
 
 def due_from(day: date, at: datetime) -> datetime:
     """From when what a business date asks for may leave: its beginning, or ``at`` where the run came before that."""
-    return min(at, datetime.combine(day, time(), tzinfo=operator_zone()).astimezone(UTC))
+    return min(at, beginning_of(day))
+
+
+def beginning_of(day: date) -> datetime:
+    """The first moment of a business date."""
+    return datetime.combine(day, time(), tzinfo=operator_zone()).astimezone(UTC)
 
 
 def end_of(day: date) -> datetime:
     """The last moment of a business date."""
-    midnight = datetime.combine(day + timedelta(days=1), time(), tzinfo=operator_zone())
-    return midnight.astimezone(UTC) - timedelta(microseconds=1)
+    return beginning_of(day + timedelta(days=1)) - timedelta(microseconds=1)

@@ -66,12 +66,15 @@ def confirm_order(*, key: str, confirmed: bool, detail: str, as_of: date, at: da
             return False
         cases.lock([found])
         order = ServiceOrder.objects.select_for_update(of=("self",)).select_related("service").get(key=key)
-        if order.state not in ("sent", "handing_over"):
+        # One that waits to be asked again was asked before: this may be the answer to that.
+        asked = order.state in ("sent", "handing_over") or (order.state == "pending" and order.sent_at is not None)
+        if not asked:
             return False
         order.state = "confirmed" if confirmed else "failed"
         order.reason = order.reason if confirmed else detail[:200]
         order.confirmed_at = at if confirmed else None
-        order.save(update_fields=["state", "reason", "confirmed_at"])
+        order.send_at = None
+        order.save(update_fields=["state", "reason", "confirmed_at", "send_at"])
         if confirmed:
             deliver.settle_services([order], as_of=as_of, at=at)
         events.record(

@@ -8,7 +8,8 @@ from typing import Any
 
 from accounts.money import mills
 from dunning.models import PolicyVersion, Step
-from dunning.policy import NO_MINIMUM, Amounts, Audience, PolicyRules, StepRule
+from dunning.policy import NO_MINIMUM, Amounts, Audience, FeeRule, PolicyRules, StepRule
+from dunning.policy_file import is_fee_rule
 
 #: Versions read before. The database refuses a change of one that was published, so they are read once a process.
 _kept: dict[int, PolicyRules] = {}
@@ -54,11 +55,12 @@ def rules_from(version: PolicyVersion, steps: Iterable[Step]) -> PolicyRules:
         country=version.calendar_country,
         region=version.calendar_region,
         rolls=version.calendar_roll == "next_working_day",
-        late_fee=amounts(version.late_fee),
+        late_fee=fee_rule(version.late_fee),
         reconnection_fee=amounts(version.reconnection_fee),
         agency=version.agency,
         limits_children=version.limits_children,
         steps=tuple(sorted(map(_step, steps), key=lambda rule: (rule.day, rule.position))),
+        counts_working_days=version.calendar_count == "working_days",
     )
 
 
@@ -80,6 +82,7 @@ def _step(step: Step) -> StepRule:
         agency=step.agency,
         approval=step.approval == "required",
         fee=step.fee or "late_fee",
+        reason=step.reason,
     )
 
 
@@ -88,6 +91,14 @@ def amounts(value: str | Mapping[str, str]) -> Amounts:
     if isinstance(value, Mapping):
         return Amounts(None, {currency: mills(Decimal(amount)) for currency, amount in value.items()})
     return Amounts(mills(Decimal(value or "0")), {})
+
+
+def fee_rule(value: str | Mapping[str, Any]) -> FeeRule:
+    """A fee from the JSON of a policy column: an amount, one by currency, or a rule with a percentage."""
+    if not is_fee_rule(value):
+        return FeeRule(amounts(value))
+    rule: Mapping[str, Any] = value  # type: ignore[assignment]  # only a map is a rule
+    return FeeRule(amounts(rule["amount"]), int(Decimal(rule["percent"]) * 1_000), rule["combine"])
 
 
 def audience(value: Mapping[str, Any]) -> Audience:

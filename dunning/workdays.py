@@ -51,6 +51,14 @@ def add_working_days(day: date, count: int, *, country: str, region: str = "") -
     return day
 
 
+def between(after: date, until: date, *, country: str, region: str = "") -> int:
+    """Working days in ``(after, until]``."""
+    days = (until - after).days
+    return sum(
+        is_working_day(after + timedelta(days=ahead), country=country, region=region) for ahead in range(1, days + 1)
+    )
+
+
 def next_opening(at: datetime, *, zone: ZoneInfo, country: str, region: str = "") -> datetime:
     """``at`` itself in working hours of the market, else when they next begin."""
     local = at.astimezone(zone)

@@ -6,7 +6,7 @@ Transitions say what is possible and nothing else: only ``accounts.status`` call
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django_fsm import FSMField, transition
 
 from accounts.models import fields
@@ -131,7 +131,10 @@ class Service(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="services")
     kind = models.CharField(max_length=10, choices=Kind)
     number = models.CharField(max_length=40, blank=True, default="")
+    #: Emergency, medical or basic service: never taken past the rung that its market allows.
     protected = models.BooleanField(default=False)
+    #: The last day on which it is not limited, whatever the policy says.
+    keep_until = models.DateField(null=True, blank=True)
     monthly_fee = fields.amount(null=True, blank=True)
 
     #: What the desk last knew the network to have done.
@@ -143,7 +146,19 @@ class Service(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(status__in=ServiceStatus.values), name="service_status_known"),
         ]
-        indexes = [models.Index(fields=["number"], condition=~Q(number=""), name="service_number")]
+        indexes = [
+            models.Index(fields=["number"], condition=~Q(number=""), name="service_number"),
+            models.Index(
+                fields=["id"],
+                condition=~Q(reported_status="") & ~Q(reported_status=F("status")),
+                name="service_differs",
+            ),
+            models.Index(
+                fields=["id"],
+                condition=Q(status__in=["throttled", "outgoing_barred", "suspended"]),
+                name="service_limited",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.ref

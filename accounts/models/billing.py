@@ -129,6 +129,8 @@ class Fee(models.Model):
     on = models.DateField()
     amount = fields.amount()
     waived_on = models.DateField(null=True, blank=True)
+    waived_by = models.CharField(max_length=80, blank=True, default="")
+    waive_reason = models.CharField(max_length=200, blank=True, default="")
     posted_amount = fields.amount(default=0)
 
     class Meta:

@@ -5,5 +5,7 @@
 ``account_page``  everything one account's page shows
 ``account``       what is done on it: calls, promises, plans, disputes, notes, holds
 ``search``        by phone, name, e-mail or any number
+``network``       orders nobody confirmed, services that stand elsewhere
 ``supervise``     figures, audit, rejected rows, approvals
+``write_offs``    what was given up, and what would have had to be different
 """

@@ -20,12 +20,12 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts import holds
+from accounts import holds, keeping
 from accounts.models import Hold
 from accounts.money import quantize
 from accounts.refusals import Refused
-from agents import calls, disputes, plans, promises, queue, rights
-from agents.forms import CallForm, DisputeForm, HoldForm, NoteForm, PlanForm, PromiseForm, ResolveForm, Talk
+from agents import calls, disputes, fees, plans, promises, queue, rights
+from agents.forms import CallForm, DisputeForm, HoldForm, KeepForm, NoteForm, PlanForm, PromiseForm, ResolveForm, Talk
 from agents.models import Disposition, WorkItem
 from agents.timeline import SHOWS, timeline
 from agents.views.account_page import ENTRIES, MOST_ENTRIES, Desk, desk_of, numbers_of, open_bills, picture, zone_of
@@ -343,20 +343,23 @@ def add_note(desk: Desk, form: NoteForm) -> str:
 
 def place_hold(desk: Desk, form: HoldForm) -> str:
     given = form.cleaned_data
-    manual = given["reason"] == Hold.Reason.MANUAL
+    bills = form.bill_refs() or []
+    ticked = given["reason"] == Hold.Reason.MANUAL and not bills
     hold = holds.place(
         account_id=desk.account.pk,
         reason=given["reason"],
         starts_on=given["starts_on"],
         ends_on=given["ends_on"],
-        stops=given["stops"] if manual else (),
-        stops_clock=given["stops_clock"] and manual,
+        bill_refs=bills,
+        stops=given["stops"] if ticked else (),
+        stops_clock=given["stops_clock"] and ticked,
         note=given["note"],
         actor=desk.actor,
         as_of=desk.as_of,
         at=desk.at,
     )
-    return f"{hold.get_reason_display()} hold placed."
+    over = f" over {len(bills)} bill{'' if len(bills) == 1 else 's'}" if bills else ""
+    return f"{hold.get_reason_display()} hold placed{over}."
 
 
 COMMITS: dict[str, Commit] = {
@@ -430,6 +433,18 @@ def release(request: DeskRequest, ref: str) -> HttpResponse:
     return redirect("queue")
 
 
+@may(rights.Act.SUPERVISE)
+@require_POST
+def take_over(request: DeskRequest, ref: str) -> HttpResponse:
+    """A supervisor goes on with what another has in hand; that one is told at the next key."""
+    desk = desk_of(request, ref, timezone.now())
+    try:
+        queue.take_over(account_id=desk.account.pk, agent=desk.agent, at=desk.at)
+    except queue.CannotTakeOver as refusal:
+        messages.error(request, str(refusal))
+    return redirect("account", ref)
+
+
 @may(rights.Act.WORK)
 @require_POST
 def lift_hold(request: DeskRequest, ref: str, hold: str) -> HttpResponse:
@@ -445,6 +460,41 @@ def lift_hold(request: DeskRequest, ref: str, hold: str) -> HttpResponse:
         desk,
         lambda: holds.lift(hold_id=found.pk, actor=desk.actor, as_of=desk.as_of, at=desk.at, reason="lifted by hand"),
         f"{found.get_reason_display()} hold lifted.",
+    )
+
+
+@may(rights.Act.WORK)
+@require_POST
+def keep_service(request: DeskRequest, ref: str, service: str) -> HttpResponse:
+    """Do not limit a service before a day, or let the policy decide again; as far ahead as the role reaches."""
+    desk = desk_of(request, ref, timezone.now())
+    found = desk.account.services.filter(ref=service).first()
+    if found is None:
+        raise Http404("There is no such service.")
+    now: dict[str, Any] = {"actor": desk.actor, "as_of": desk.as_of, "at": desk.at}
+    if "let_go" in request.POST:
+        if not rights.may_keep(request.user, found, as_of=desk.as_of):
+            raise PermissionDenied
+        return told(
+            request,
+            desk,
+            lambda: keeping.let_go(service_id=found.pk, reason="let go by hand", **now),
+            f"{found.number or found.ref} follows the policy again.",
+        )
+    form = KeepForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, " ".join(str(text) for texts in form.errors.values() for text in texts))
+        return redirect("account", ref=ref)
+    until = form.cleaned_data["until"]
+    if not rights.may_keep(request.user, found, as_of=desk.as_of, until=until):
+        latest = rights.keeps_until(request.user, as_of=desk.as_of)
+        messages.error(request, f"You keep a service until {latest:%d %b} at most; a supervisor further.")
+        return redirect("account", ref=ref)
+    return told(
+        request,
+        desk,
+        lambda: keeping.keep(service_id=found.pk, until=until, reason=form.cleaned_data["why"], **now),
+        f"{found.number or found.ref} is kept until {until:%d %b}.",
     )
 
 
@@ -505,6 +555,23 @@ def cancel_plan(request: DeskRequest, ref: str, plan: str) -> HttpResponse:
         desk,
         lambda: plans.cancel(plan_id=found.pk, actor=desk.actor, as_of=desk.as_of, at=desk.at),
         "Plan cancelled.",
+    )
+
+
+@may(rights.Act.APPROVE)
+@require_POST
+def waive_fee(request: DeskRequest, ref: str, fee: str) -> HttpResponse:
+    """Let one of the desk's own fees go, for a reason."""
+    desk = desk_of(request, ref, timezone.now())
+    found = desk.account.desk_fees.filter(ref=fee).first()
+    if found is None:
+        raise Http404("There is no such fee.")
+    reason = request.POST.get("reason", "")
+    return told(
+        request,
+        desk,
+        lambda: fees.waive(fee_ref=found.ref, actor=desk.actor, reason=reason, as_of=desk.as_of, at=desk.at),
+        f"{found.get_kind_display()} waived.",
     )
 
 

@@ -14,15 +14,16 @@ from django.conf import settings
 from django.db.models import Prefetch
 from django.http import Http404
 
-from accounts import holds
+from accounts import holds, keeping
 from accounts.business_day import business_date
-from accounts.models import Account, Bill, ContactPoint, Customer, Hold
+from accounts.models import Account, Bill, ContactPoint, Customer, Hold, Service
 from accounts.models.account import ServiceStatus
-from agents import calls, rights
+from agents import calls, fees, rights
+from agents.forms import KeepForm
 from agents.models import Agent, Disposition, Instalment, Plan, Promise, WorkItem
 from agents.timeline import SHOWS, timeline
 from agents.views.session import DeskRequest
-from dunning import cases
+from dunning import cases, experiments, hold_rules
 
 #: Bills of one account on one page; whoever has more reads the rest in billing.
 MOST_BILLS = 200
@@ -119,6 +120,8 @@ def picture(desk: Desk, *, item: WorkItem | None, show: str = "all", most: int =
     decision = calls.ask_gate(account_id=account.pk, channel="call", at=at, as_of=as_of)
     days = (as_of - account.oldest_due_on).days if account.oldest_due_on else 0
     in_force = list(holds.in_force(account_id=account.pk, as_of=as_of))
+    rules = hold_rules.matrix()
+    liftable = rights.liftable(desk.agent, rules)
     disputes = list(account.disputes.order_by("resolved_on", "-opened_on", "-pk")[:RECENT])
     dispositions = list(Disposition.objects.order_by("position", "code"))
     outcomes = {row.code: row.label for row in dispositions}
@@ -142,18 +145,24 @@ def picture(desk: Desk, *, item: WorkItem | None, show: str = "all", most: int =
         "item": shown,
         "mine": mine,
         "held_by": None if mine else held_by,
+        "may_take_over": rights.sees_all_teams(desk.agent),
+        "arms": experiments.arm_of(account.pk),
         "bills": bills,
         "open_total": sum((bill.open_amount for bill in bills), Decimal(0)),
         "paid_bills": list(account.bills.filter(open_amount=0).order_by("-due_on", "-pk")[:PAID_BILLS]),
+        "fees": list(fees.open_fees(account_id=account.pk, as_of=as_of)) if account.fees else [],
+        "may_waive": rights.may(desk.agent, rights.Act.APPROVE),
         "payments": list(account.payments.order_by("-received_on", "-pk")[:RECENT]),
         "promises": promises,
         "promise": promises[0] if promises else None,
         "plans": plans,
         "plan": plan,
         "disputes": disputes,
-        "services": [(service, _rung(service.status)) for service in services],
+        "services": [(service, _rung(service.status), _keeping(desk, service, as_of=as_of)) for service in services],
+        "keep_reasons": KeepForm.WHY,
+        "keeps_until": rights.keeps_until(desk.agent, as_of=as_of),
         "limited": [service for service in services if service.status != ServiceStatus.ACTIVE],
-        "holds": [(hold, rights.may_lift(desk.agent, hold.reason)) for hold in in_force],
+        "holds": [(hold, hold.reason in liftable, hold_rules.told(hold, rules[hold.reason])) for hold in in_force],
         "holding": len([hold for hold in in_force if hold.reason != Hold.Reason.DISPUTE]) + len(contested),
         "vulnerabilities": vulnerabilities,
         "contacts": [(talk, outcomes.get(talk.disposition, talk.disposition)) for talk in talks],
@@ -177,6 +186,14 @@ def picture(desk: Desk, *, item: WorkItem | None, show: str = "all", most: int =
             days=days,
         ),
     }
+
+
+def _keeping(desk: Desk, service: Service, *, as_of: date) -> str:
+    """What the page offers of keeping a service: ``kept``, ``open`` to be kept, or nothing."""
+    if keeping.is_kept(service, as_of=as_of):
+        return "kept, may change" if rights.may_keep(desk.agent, service, as_of=as_of) else "kept"
+    limitable = service.status != ServiceStatus.DISCONNECTED and not service.protected
+    return "open" if limitable else ""
 
 
 def _held_by_other(item: WorkItem, desk: Desk) -> bool:

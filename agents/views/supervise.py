@@ -7,7 +7,6 @@ from typing import Any
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -18,12 +17,12 @@ from accounts.business_day import business_date
 from accounts.importing import landing
 from accounts.models import AccountEvent, RejectedRow, Seal
 from accounts.refusals import Refused
-from agents import plans, queue, rights, today
+from agents import plans, rights, today, write_offs
 from agents.forms import AuditFilter, MendForm
 from agents.models import Plan, WorkItem
 from agents.timeline import title_of
 from agents.views.session import DeskRequest, may
-from dunning import cases
+from dunning import asking
 
 EVENTS, ROWS, WAITING = 100, 25, 100
 #: The longest of one column that a mended row may carry.
@@ -60,6 +59,7 @@ def desk(request: DeskRequest) -> HttpResponse:
             "waiting": {
                 "plans": Plan.objects.filter(status=Plan.Status.PENDING_APPROVAL).count(),
                 "rejected": RejectedRow.objects.filter(resolved_at=None).count(),
+                "network": asking.attention(at=at),
             },
         }
     return render(request, "supervise/index.html", context)
@@ -232,19 +232,16 @@ def decide_write_off(request: DeskRequest, pk: int) -> HttpResponse:
         done_at=None,
     )
     approve = request.POST.get("decision") == "approve"
-    at, actor = timezone.now(), rights.actor(request.user)
-    as_of = business_date(at=at)
+    at = timezone.now()
     try:
-        with transaction.atomic():
-            if approve:
-                cases.write_off(account_id=item.account_id, actor=actor, as_of=as_of, at=at, reason=item.reason)
-            queue.leave(
-                account_ids=[item.account_id],
-                outcome="approved" if approve else "declined",
-                at=at,
-                actor=actor,
-                only=[WorkItem.Kind.APPROVAL],
-            )
+        write_offs.decide(
+            item_id=item.pk,
+            approve=approve,
+            reason=request.POST.get("reason", ""),
+            agent=request.user,
+            as_of=business_date(at=at),
+            at=at,
+        )
     except Refused as refusal:
         messages.error(request, str(refusal))
     else:

@@ -205,12 +205,21 @@ class HoldBody(Body):
         help_text="What a manual hold stops; everything unless given.",
     )
     stops_clock = YesNo(required=False, help_text="Whether the days that steps count stop too; manual holds only.")
+    bill_ids = serializers.ListField(
+        child=Ref(),
+        required=False,
+        allow_null=True,
+        max_length=MOST_BILLS,
+        help_text="Bills that a manual hold pauses, and nothing else of the account; the whole account unless given.",
+    )
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         if given["reason"] != Hold.Reason.MANUAL:
             for name in ("stops", "stops_clock"):
                 if name in given:
                     raise serializers.ValidationError({name: "Only a manual hold says what it stops."})
+            if given.get("bill_ids"):
+                raise serializers.ValidationError({"bill_ids": "Only a manual hold covers single bills."})
         return given
 
 
@@ -243,6 +252,7 @@ class HoldsView(DeskView):
             reason=given["reason"],
             starts_on=given.get("starts_on") or self.as_of,
             ends_on=given.get("ends_on"),
+            bill_refs=list(dict.fromkeys(given.get("bill_ids") or ())),
             stops=list(dict.fromkeys(given.get("stops", ()))),
             stops_clock=given.get("stops_clock", False),
             note=given["note"],

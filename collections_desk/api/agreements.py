@@ -123,7 +123,8 @@ class HoldLiftView(AgreementView):
     @extend_schema(
         operation_id="hold_lift",
         summary="End a hold today",
-        description="Agents lift manual holds and payments in flight; supervisors every hold.",
+        description="Who may is for the admins to say, reason by reason; until they do, agents lift manual holds and "
+        "payments in flight, supervisors every hold.",
         parameters=[IDEMPOTENCY_KEY],
         request=ReasonBody,
         responses={200: HoldMade, **REFUSALS(400, 401, 403, 404, 409)},

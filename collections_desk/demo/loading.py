@@ -27,6 +27,7 @@ from agents.models import Agent, Team
 from collections_desk import journey
 from collections_desk.book import BOOK
 from collections_desk.crew import Crew
+from collections_desk.demo import strategy
 from collections_desk.demo.book import write_book
 from collections_desk.demo.shift import work_the_queue
 from dunning import policy_file, writing
@@ -37,6 +38,8 @@ DAYS = 62
 WORKED_DAYS = 10
 #: Moments of delivery, UTC: morning in Asia and Europe, morning in America.
 PASSES = (time(9), time(16, 30))
+#: When admin and supervisor sit down, and when the last draft is tried.
+DECIDED, PROPOSED = time(18), time(18, 30)
 ACTOR = "demo"
 
 PEOPLE = (
@@ -78,7 +81,7 @@ class Plan:
 
     def is_loaded(self) -> bool:
         completed = business_day.completed()
-        return completed is not None and completed >= self.as_of
+        return completed is not None and completed >= self.as_of and strategy.is_proposed()
 
 
 _WORDS = (
@@ -110,6 +113,7 @@ def load(plan: Plan, *, say: Callable[[str], None]) -> None:
             say(f"Writing a book of {plan.accounts:,} accounts")
             write_book(plan.folder / "book", accounts=plan.accounts, as_of=plan.as_of)
         _publish_policies(at=_at(plan.first, time(0)))
+        strategy.name_the_agency()
         say("Importing it")
         eve = plan.first - timedelta(days=1)
         with transaction.atomic():
@@ -121,8 +125,12 @@ def load(plan: Plan, *, say: Callable[[str], None]) -> None:
     say(f"Running the last {DAYS} days")
     with Crew(size=2) as crew, _bar(plan) as advance:
         for day in _days(plan):
-            _live(day, crew, agents_work=day > plan.as_of - timedelta(days=WORKED_DAYS))
+            _live(day, crew, last_day=plan.as_of)
             advance()
+    if not strategy.is_proposed():
+        say("Trying a draft")
+        with journey.gathering():
+            strategy.propose(as_of=business_day.next_to_run(at=_at(plan.as_of, PROPOSED)), at=_at(plan.as_of, PROPOSED))
 
 
 @contextmanager
@@ -137,8 +145,9 @@ def hurried() -> Iterator[None]:
         connection.close()
 
 
-def _live(day: date, crew: Crew, *, agents_work: bool) -> None:
-    """One day as the desk lives it: the run at night, deliveries, the agents' shift."""
+def _live(day: date, crew: Crew, *, last_day: date) -> None:
+    """One day as the desk lives it: the run at night, deliveries, the agents' shift, what is decided."""
+    agents_work = day > last_day - timedelta(days=WORKED_DAYS)
     journey.run_day(as_of=day, at=_at(day, time(0, 5)), decisions=crew.decide)
     for moment in PASSES:
         at = _at(day, moment)
@@ -148,6 +157,10 @@ def _live(day: date, crew: Crew, *, agents_work: bool) -> None:
             if agents_work:
                 work_the_queue(as_of=day, at=at + timedelta(minutes=5))
                 journey.react_to_all(as_of=day, at=at)
+    with journey.gathering():
+        at = _at(day, DECIDED)
+        strategy.decide(as_of=day, at=at, last_day=last_day)
+        journey.react_to_all(as_of=day, at=at)
 
 
 def _days(plan: Plan) -> Iterator[date]:
@@ -186,7 +199,7 @@ def make_people(password: str) -> None:
                 "first_name": first_name,
                 "last_name": last_name,
                 "email": f"{username}@northwind.example",
-                "is_staff": role == "admin",
+                "is_staff": role in ("admin", "supervisor"),
                 "team": None if role == "admin" else team,
             },
         )

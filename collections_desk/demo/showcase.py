@@ -18,6 +18,8 @@ from collections_desk.demo.facts import Account, Bill, Call, Dispute, Hold, Plan
 from collections_desk.demo.people import DE, ES, IN, US, Consent, ContactPoint, Country, Customer, Vulnerability
 
 FIRST_NUMBER = 10001
+#: So many accounts are hand-made.
+STORIES = 10
 _MONTHS_BACK = 17
 
 

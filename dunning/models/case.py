@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import Account, Bill
+from dunning.models.experiment import Arm
 from dunning.models.policy import PolicyVersion
 
 
@@ -22,6 +23,9 @@ class Case(models.Model):
     next_on = models.DateField(null=True, blank=True)
     #: Warnings made before that day justify nothing that hurts (a dispute ended, service was restored).
     warnings_from = models.DateField()
+    #: The account's main segment when the case opened, and its arm where an experiment ran.
+    segment = models.CharField(max_length=60, blank=True, default="")
+    arm = models.ForeignKey(Arm, null=True, blank=True, on_delete=models.PROTECT, related_name="cases")
 
     class Meta:
         constraints = [

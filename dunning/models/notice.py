@@ -121,6 +121,11 @@ class ServiceOrder(models.Model):
             models.Index(
                 fields=["send_at", "id"], condition=Q(state__in=["pending", "handing_over"]), name="order_to_send"
             ),
+            models.Index(
+                fields=["made_on", "id"],
+                condition=Q(state__in=["pending", "handing_over", "sent", "failed"]),
+                name="order_open",
+            ),
             models.Index(fields=["account", "-id"], name="order_account"),
             models.Index(fields=["provider_ref"], condition=~Q(provider_ref=""), name="order_provider_ref"),
         ]

@@ -27,6 +27,8 @@ class PolicyVersion(models.Model):
     class State(models.TextChoices):
         DRAFT = "draft", "Draft"
         PUBLISHED = "published", "Published"
+        #: Fixed like a published one, and taken only by the accounts of an experiment's arm.
+        TRIAL = "trial", "On trial"
         RETIRED = "retired", "Retired"
 
     policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="versions")
@@ -44,17 +46,26 @@ class PolicyVersion(models.Model):
     calendar_country = models.CharField(max_length=2, blank=True, default="")
     calendar_region = models.CharField(max_length=10, blank=True, default="")
     calendar_roll = models.CharField(max_length=20, default="next_working_day")
+    #: What the days of steps count: every day, or working days.
+    calendar_count = models.CharField(max_length=20, default="calendar_days")
     late_fee = models.JSONField(default=str, encoder=DjangoJSONEncoder)
     reconnection_fee = models.JSONField(default=str, encoder=DjangoJSONEncoder)
     agency = models.CharField(max_length=60, blank=True, default="")
     limits_children = models.BooleanField(default=False)
     created_by = models.CharField(max_length=80)
     created_at = models.DateTimeField()
+    #: Who changed the draft last: that person does not publish it.
+    changed_by = models.CharField(max_length=80, blank=True, default="")
+    changed_at = models.DateTimeField(null=True, blank=True)
     published_by = models.CharField(max_length=80, blank=True, default="")
     published_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        permissions = [("publish_policyversion", "Can publish a policy version")]
+        permissions = [
+            ("publish_policyversion", "Can publish a policy version"),
+            ("exceed_blast_radius", "Can publish a version that limits many accounts in a day, with a reason"),
+            ("migrate_case", "Can move open cases to another version"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["policy", "number"], name="policy_version_number"),
             models.UniqueConstraint(fields=["policy"], condition=Q(state="published"), name="policy_one_published"),
@@ -93,6 +104,8 @@ class Step(models.Model):
     agency = models.CharField(max_length=60, blank=True, default="")
     approval = models.CharField(max_length=10, blank=True, default="")
     fee = models.CharField(max_length=20, blank=True, default="")
+    #: What the people who get the account or the task read.
+    reason = models.CharField(max_length=200, blank=True, default="")
 
     class Meta:
         constraints = [
@@ -104,3 +117,19 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"day {self.day}: {self.code}"
+
+
+class PolicyChange(models.Model):
+    """One saving of a draft: who, when, and the lines of the policy file that came and went."""
+
+    version = models.ForeignKey(PolicyVersion, on_delete=models.CASCADE, related_name="changes")
+    by = models.CharField(max_length=80)
+    at = models.DateTimeField()
+    #: Lines that begin with ``+`` or ``-``, as in a diff.
+    lines = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.version_id} by {self.by}"

@@ -141,6 +141,29 @@ def test_what_follows_from_the_amounts(
     )
 
 
+@pytest.mark.parametrize(
+    ("standing", "past_due", "owes_nothing", "written_off", "settled_to"),
+    [
+        ("written_off", 0, True, 5, "written_off"),
+        ("written_off", 0, True, 0, "closed"),
+        ("written_off", 0, False, 0, "written_off"),  # a bill that is not due yet
+        ("closed", 0, True, 5, "overdue"),  # a recovery went back: on from there
+        ("overdue", 0, True, 5, "written_off"),
+        ("collections", 0, True, 5, "written_off"),
+        ("overdue", 0, True, 0, "current"),
+        ("overdue", 1, False, 5, "overdue"),
+        ("closed", 0, True, 0, "closed"),
+    ],
+)
+def test_what_follows_from_what_was_written_off(
+    standing: str, past_due: int, owes_nothing: bool, written_off: int, settled_to: str
+) -> None:
+    assert settled_to == status.settled_status(
+        status=standing, overdue=past_due, past_due=past_due, owes_nothing=owes_nothing, closed=False,
+        written_off=written_off,
+    )  # fmt: skip
+
+
 def test_one_that_left_and_pays_its_last_bill_is_cured_and_closed_at_once() -> None:
     account = make_account(closed_on=date(2026, 1, 1))
     make_bill(account)

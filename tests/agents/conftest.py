@@ -9,7 +9,10 @@ from django.db import connection
 from django.test.utils import setup_databases, teardown_databases
 
 #: What migrations put there stays; everything else goes.
-_KEPT = {"agents_disposition", "auth_group", "auth_group_permissions", "auth_permission", "django_content_type"}
+_KEPT = {
+    "agents_disposition", "auth_group", "auth_group_permissions", "auth_permission", "django_content_type",
+    "dunning_holdrule", "dunning_segment",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 #: The whole page, opened anew by the agent who holds it. Most are the five zones' own lists, one query each; the
 #: outlook of the policy and the contact gate read the rest.
-QUERIES = 48
+QUERIES = 54
 
 HTMX = {"HX-Request": "true"}
 
@@ -99,6 +99,33 @@ def test_opening_an_account_claims_its_item() -> None:
 
     item.refresh_from_db()
     assert item.claimed_by == nadia
+
+
+def test_a_supervisor_takes_over_what_a_colleague_holds_and_the_colleague_is_told() -> None:
+    account, luis = late_account(), make_agent(first_name="Luis", last_name="Ortega")
+    item = make_item(account)
+    queue.claim(account_id=account.pk, agent=luis, at=timezone.now())
+    queue.keep(item_id=item.pk, agent=luis, at=timezone.now(), draft={"note": "asked for"})
+    omar = make_agent(role="supervisor")
+
+    assert "Take over" in signed_in(omar).get(f"/accounts/{account.ref}/").content.decode()
+    signed_in(omar).post(f"/accounts/{account.ref}/take-over/")
+
+    item.refresh_from_db()
+    assert (item.claimed_by, item.draft) == (omar, {"note": "asked for"})
+    with pytest.raises(queue.CannotKeep):
+        queue.keep(item_id=item.pk, agent=luis, at=timezone.now())
+
+
+def test_an_agent_takes_nothing_over() -> None:
+    account, luis, nadia = late_account(), make_agent(), make_agent()
+    item = make_item(account)
+    queue.claim(account_id=account.pk, agent=luis, at=timezone.now())
+
+    assert "Take over" not in signed_in(nadia).get(f"/accounts/{account.ref}/").content.decode()
+    assert signed_in(nadia).post(f"/accounts/{account.ref}/take-over/").status_code == 403
+    item.refresh_from_db()
+    assert item.claimed_by == luis
 
 
 def test_an_account_that_a_colleague_holds_is_shown_with_who_and_until_when_and_nothing_to_press() -> None:

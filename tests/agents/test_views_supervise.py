@@ -13,14 +13,15 @@ from django.utils import timezone
 from accounts import audit, events
 from accounts.models import Account, Payment, RejectedRow
 from accounts.models.account import AccountStatus
-from agents import instalments, plans, rights
+from agents import instalments, plans, rights, write_offs
 from agents.models import Agent, Plan, WorkItem
+from dunning import kinds
 from tests.factories import make_account, make_agent, make_item, make_payment, owing
 
 pytestmark = pytest.mark.django_db
 
-#: Session, person, roles, business date, ten of figures, plans that wait, rejected rows.
-QUERIES_OF_FIGURES = 16
+#: Session, person, roles, business date, ten of figures, plans that wait, rejected rows, three of the network.
+QUERIES_OF_FIGURES = 19
 
 PAGES = ("/supervise/", "/supervise/rejected/", "/supervise/approvals/")
 
@@ -243,9 +244,71 @@ def test_a_write_off_waits_for_a_supervisor(decision: str, status: str) -> None:
     client = signed_in(make_agent("supervisor"))
     shown = client.get("/supervise/approvals/").content.decode()
 
-    client.post(f"/supervise/write-offs/{item.pk}/decide/", {"decision": decision})
+    client.post(f"/supervise/write-offs/{item.pk}/decide/", {"decision": decision, "reason": "gone away"})
 
     assert account.ref in shown
     assert Account.objects.get(pk=account.pk).status == status
     item.refresh_from_db()
     assert item.done_at is not None
+
+
+def decide(item: WorkItem, person: Agent, **typed: str) -> str:
+    """Post a decision; what the page then says."""
+    client = signed_in(person)
+    page = client.post(f"/supervise/write-offs/{item.pk}/decide/", typed, follow=True).content.decode()
+    item.refresh_from_db()
+    return page
+
+
+def asked_for(account: Account, actor: str = "policy:residential@1") -> WorkItem:
+    """A write-off that waits, and the event that asked for it."""
+    at = timezone.now()
+    events.record(account_id=account.pk, kind=kinds.WRITE_OFF_REQUESTED, actor=actor, at=at, on=at.date())
+    return make_item(account, kind=WorkItem.Kind.APPROVAL, reason="write-off")
+
+
+def test_the_reason_of_the_decision_is_kept() -> None:
+    approved, declined, supervisor = late_account(), late_account(), make_agent("supervisor")
+    decide(asked_for(approved), supervisor, decision="approve", reason="gone away")
+    decide(asked_for(declined), supervisor, decision="decline", reason="pays in cash on Friday")
+
+    assert approved.write_offs.get().reason == "write-off: gone away"
+    told = declined.events.get(kind=kinds.WRITE_OFF_DECLINED)
+    assert (told.actor, told.reason) == (f"agent:{supervisor.username}", "pays in cash on Friday")
+
+
+def test_a_write_off_is_not_declined_without_a_reason_and_waits_on() -> None:
+    item = asked_for(late_account())
+
+    assert "Say why it is not written off." in decide(item, make_agent("supervisor"), decision="decline")
+    assert item.done_at is None
+
+
+def test_whoever_asked_for_a_write_off_does_not_approve_it() -> None:
+    account, asking = late_account(), make_agent("supervisor")
+    item = asked_for(account, rights.actor(asking))
+
+    assert "Somebody else approves what you asked for." in decide(item, asking, decision="approve")
+    assert (item.done_at, Account.objects.get(pk=account.pk).status) == (None, AccountStatus.OVERDUE)
+    assert "written off" in decide(item, make_agent("supervisor"), decision="approve")
+    assert Account.objects.get(pk=account.pk).status == AccountStatus.WRITTEN_OFF
+
+
+def test_a_write_off_that_a_hold_stops_waits_on() -> None:
+    account = late_account()
+    item = asked_for(account)
+    account.holds.create(ref="H1", reason="hardship", starts_on=timezone.now().date(), placed_by="x")
+
+    assert "A hold stops it" in decide(item, make_agent("supervisor"), decision="approve", reason="gone")
+    assert (item.done_at, Account.objects.get(pk=account.pk).status) == (None, AccountStatus.OVERDUE)
+
+
+def test_a_write_off_is_decided_once_and_an_agent_decides_none() -> None:
+    item = asked_for(late_account())
+    assert signed_in(make_agent()).post(f"/supervise/write-offs/{item.pk}/decide/").status_code == 403
+
+    supervisor = make_agent("supervisor")
+    decide(item, supervisor, decision="approve")
+    at = timezone.now()
+    with pytest.raises(write_offs.AlreadyDecided):
+        write_offs.decide(item_id=item.pk, approve=False, reason="x", agent=supervisor, as_of=at.date(), at=at)

@@ -123,9 +123,9 @@ _HISTORY = f"""
     SELECT h.ref, o.owed, h.starts_on, h.ends_on - 3, h.bill_refs, 'open', 0, 0, '', 'bench', h.account_id, h.id
       FROM accounts_hold h JOIN {_BEHIND} o ON o.account_id = h.account_id
      WHERE h.reason = 'promise' AND h.ends_on >= %(eve)s;
-    INSERT INTO dunning_case (opened_on, close_reason, stage, last_step_on, next_on, warnings_from, account_id,
+    INSERT INTO dunning_case (opened_on, close_reason, segment, stage, last_step_on, next_on, warnings_from, account_id,
                               version_id)
-    SELECT %(eve)s - 90, '', 'step-' || a.reached, coalesce(a.stepped_on, %(eve)s - 10),
+    SELECT %(eve)s - 90, '', '', 'step-' || a.reached, coalesce(a.stepped_on, %(eve)s - 10),
            CASE WHEN a.disputed THEN NULL
                 WHEN a.promised_until >= %(day)s THEN a.promised_until + 1
                 ELSE greatest(%(day)s, coalesce(a.stepped_on, %(eve)s - 10) + v.min_gap_days, o.oldest + s.days) END,

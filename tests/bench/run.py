@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from django.db import connection
 
-from tests.bench import bills, book, claims, day, floors, scratch, words
+from tests.bench import bills, book, claims, day, floors, scratch, tried, words
 from tests.bench.part import Line, say, table
 
 
@@ -44,6 +44,7 @@ def _measure(accounts: int) -> Iterator[Line]:
             say("  queue worked")
         book.add_money_and_history()
         yield from day.measure(accounts, name)
+        yield from tried.measure(accounts, name)
     yield from words.measure(accounts)
     say("  words said")
 

@@ -19,6 +19,8 @@ PARTS = (
     "decide on 1 (ledger)",
     "decide on 2 (ledger)",
     "the whole day on 2 (ledger)",
+    "dry run of a day (ledger)",
+    "dry run of 30 days (ledger)",
     "contact gate",
     "words: sms",
     "words: email",

@@ -19,7 +19,7 @@ DAY = date(2026, 3, 5)
 @pytest.fixture
 def story() -> Story:
     told = Story(date(2026, 3, 2))
-    told.account()
+    told.account(customer={"timezone": "America/New_York"})
     told.service()
     told.bill(date(2026, 3, 1), "50.00")
     return told

@@ -20,17 +20,23 @@ from dunning.models import (
     BillStep,
     Case,
     CaseStep,
+    Experiment,
+    HoldRule,
     Notice,
     OutboxMessage,
     Placement,
     PolicyVersion,
+    Segment,
     ServiceOrder,
 )
+from dunning.text_messages import sms_segments
 from tests.dunning.test_writing import EVERYTHING_SAID, RESIDENTIAL, residential
+from tests.dunning.tried import make_dry_run
 from tests.factories import (
     TODAY,
     make_adjustment,
     make_agent,
+    make_customer,
     make_item,
     make_payment,
     make_service,
@@ -67,6 +73,11 @@ def draft_of(document: dict[str, Any] | None = None) -> PolicyVersion:
 
 def published() -> PolicyVersion:
     return writing.publish(draft_of(), actor="import", at=moment())
+
+
+def seen(client: Client, draft: PolicyVersion) -> dict[str, str]:
+    """What the publish page sends back."""
+    return {"digest": client.get(page(draft, "publish")).context["digest"]}
 
 
 def form_of(client: Client, address: str) -> dict[str, Any]:
@@ -106,7 +117,9 @@ class TestTheDoor:
         assert "_save" not in answer.content.decode()
         assert "In plain words" in answer.content.decode()
         assert client.post(page(version), {"name": "Mine"}).status_code == 403
-        assert client.post(page(version, "publish")).status_code == 403
+        assert client.post(page(version, "delete"), {"post": "yes"}).status_code == 403
+        assert client.get(page(version, "duplicate")).status_code == 403
+        assert client.get("/admin/dunning/policy/move-cases/").status_code == 403
         assert client.get(ADD).status_code == 403
         assert client.get("/admin/dunning/policy/upload/").status_code == 403
         assert client.post(f"/admin/dunning/policyversion/describe/?version={version.pk}").status_code == 403
@@ -150,6 +163,69 @@ class TestPoliciesAsForms:
         assert steps["bar"]["day"] == 26
         assert steps["final"]["channels"] == ["letter", "email"]
         assert steps["desk"]["only_if"] == {"segment": ["gold"]}
+
+    def test_steps_of_one_day_run_in_the_order_they_were_dragged_to(self, desk: Client) -> None:
+        document = residential()
+        document["steps"] += [{"code": "call", "day": 32, "action": "create_task", "reason": "Nobody was reached"}]
+        version = draft_of(document)
+        form = form_of(desk, page(version))
+        codes = [form[f"steps-{number}-code"] for number in range(11)]
+        assert codes[6:8] == ["desk", "call"]
+        assert form["steps-7-reason"] == "Nobody was reached"
+        dragged = [*codes[:6], "call", "desk", *codes[8:]]
+        form |= {f"steps-{number}-position": str(dragged.index(code)) for number, code in enumerate(codes)}
+        assert desk.post(page(version), form).status_code == 302
+        assert list(version.steps.order_by("position").values_list("code", flat=True)) == dragged
+
+    def test_dragging_past_another_day_changes_nothing(self, desk: Client) -> None:
+        version = draft_of()
+        form = form_of(desk, page(version))
+        form |= {f"steps-{number}-position": str(20 - number) for number in range(10)}
+        assert desk.post(page(version), form).status_code == 302
+        days = list(version.steps.order_by("position").values_list("day", flat=True))
+        assert days == sorted(days)
+
+    def test_a_problem_stands_beside_its_step_wherever_that_was_dragged(self, desk: Client) -> None:
+        version = draft_of()
+        form = form_of(desk, page(version)) | {"steps-4-rung": ""}
+        form |= {f"steps-{number}-position": str(20 - number) for number in range(10)}
+        answer = desk.post(page(version), form)
+        assert "rung" in answer.context["inline_admin_formsets"][0].formset.forms[4].errors
+
+    def test_a_late_fee_may_be_an_amount_and_a_part(self, desk: Client) -> None:
+        version = draft_of()
+        form = form_of(desk, page(version))
+        form |= {"late_fee": "USD 5.00, EUR 4.00", "late_fee_percent": "1.5 %", "late_fee_combine": "max"}
+        form |= {"calendar_count": "working_days"}
+        assert desk.post(page(version), form).status_code == 302
+        version.refresh_from_db()
+        said = writing.document_of(version)
+        rule = {"amount": {"USD": "5.00", "EUR": "4.00"}, "percent": "1.5", "combine": "max"}
+        assert said["fees"]["late_fee"] == rule
+        assert said["calendar"]["count"] == "working_days"
+        again = form_of(desk, page(version))
+        assert (again["late_fee"], again["late_fee_percent"], again["late_fee_combine"]) == (
+            "EUR 4.00, USD 5.00", "1.5", "max",
+        )  # fmt: skip
+        assert desk.post(page(version), again).status_code == 302
+        version.refresh_from_db()
+        assert writing.document_of(version) == said
+
+    @pytest.mark.parametrize(
+        ("field", "value", "said"),
+        [
+            ("late_fee_percent", "101", "Must be a percentage"),
+            ("late_fee_percent", "much", "Must be a percentage"),
+            ("late_fee", "1.2345", "Must be an amount"),
+        ],
+    )
+    def test_a_problem_of_the_late_fee_stands_beside_its_part(
+        self, desk: Client, field: str, value: str, said: str
+    ) -> None:
+        version = draft_of()
+        form = form_of(desk, page(version)) | {"late_fee": "1.00", "late_fee_percent": "1", field: value}
+        answer = desk.post(page(version), form)
+        assert any(said in text for text in answer.context["adminform"].form.errors[field])
 
     def test_two_steps_may_swap_their_codes(self, desk: Client) -> None:
         version = draft_of()
@@ -249,7 +325,8 @@ class TestVersions:
         assert ("new", "priority: 7") in answer.context["difference"]
         draft.refresh_from_db()
         assert draft.state == "draft"
-        assert desk.post(page(draft, "publish")).status_code == 302
+        make_dry_run(draft)
+        assert desk.post(page(draft, "publish"), seen(desk, draft)).status_code == 302
         assert dict(PolicyVersion.objects.values_list("number", "state")) == {1: "retired", 2: "published"}
 
     def test_publishing_is_a_permission_of_its_own(self, desk: Client) -> None:
@@ -258,6 +335,34 @@ class TestVersions:
         group.permissions.remove(group.permissions.get(codename="publish_policyversion"))
         assert desk.get(page(draft)).status_code == 200
         assert desk.post(page(draft, "publish")).status_code == 403
+
+    def test_the_page_says_what_is_missing_and_offers_no_publish(self) -> None:
+        client = browser("admin")
+        draft = writing.save_draft(residential(), actor=f"agent:{Agent.objects.get().username}", at=moment())
+        said = client.get(page(draft, "publish")).content.decode()
+        assert "changed it last: somebody else has to publish it" in said
+        assert "No dry run of just this content" in said
+        assert '<button type="submit" disabled' in said
+        refused = client.post(page(draft, "publish"), seen(client, draft), follow=True).content.decode()
+        assert "changed it last: somebody else has to publish it" in refused
+        draft.refresh_from_db()
+        assert draft.state == "draft"
+        make_dry_run(draft)
+        other = browser("supervisor")
+        assert "disabled" not in other.get(page(draft, "publish")).content.decode().split("Back to the draft")[0]
+        other.post(page(draft, "publish"), seen(other, draft))
+        draft.refresh_from_db()
+        assert draft.state == "published"
+        assert draft.published_by.startswith("agent:supervisor")
+
+    def test_what_changed_since_the_page_was_opened_is_not_published(self, desk: Client) -> None:
+        draft = draft_of()
+        form = seen(desk, draft)
+        make_dry_run(draft_of(EVERYTHING_SAID | {"code": "residential"}))
+        answer = desk.post(page(draft, "publish"), form, follow=True)
+        assert "was changed while you looked at it" in answer.content.decode()
+        draft.refresh_from_db()
+        assert draft.state == "draft"
 
     def test_a_published_version_cannot_be_published_again(self, desk: Client) -> None:
         assert desk.post(page(published(), "publish")).status_code == 403
@@ -295,6 +400,185 @@ class TestVersions:
         said = desk.get("/admin/dunning/policy/").content.decode()
         assert page(version) in said
         assert page(draft) in said
+
+
+class TestCopies:
+    def test_a_version_is_duplicated_under_a_code_of_its_own(self, desk: Client) -> None:
+        version = published()
+        answer = desk.post(page(version, "duplicate"), {"code": "vip", "name": "Our best"})
+        copy = PolicyVersion.objects.get(policy__code="vip")
+        assert answer["Location"] == page(copy)
+        assert writing.document_of(copy)["steps"] == writing.document_of(version)["steps"]
+
+    @pytest.mark.parametrize(("code", "said"), [("residential", "a policy residential already"), ("a b", "letters")])
+    def test_a_code_that_is_taken_or_none_is_refused(self, desk: Client, code: str, said: str) -> None:
+        version = published()
+        answer = desk.post(page(version, "duplicate"), {"code": code, "name": "Mine"})
+        assert said in answer.context["form"].errors["code"][0]
+        assert PolicyVersion.objects.count() == 1
+
+
+class TestComparing:
+    def test_two_versions_are_told_apart_in_lines_and_in_words(self) -> None:
+        first = published()
+        document = residential()
+        document["steps"][4]["day"] = 27
+        second = draft_of(document)
+        answer = browser("supervisor").get(page(second, "compare"))
+        kinds = [kind for kind, _line in answer.context["difference"] if kind != "same"]
+        assert kinds == ["gone", "new"]
+        assert [(kind, "day 24" in text, "day 27" in text) for kind, text in answer.context["sentences"]] == [
+            ("gone", True, False), ("new", False, True),
+        ]  # fmt: skip
+        turned = browser("admin").get(page(second, "compare"), {"before": second.pk, "after": first.pk})
+        assert [(kind, "day 27" in text) for kind, text in turned.context["sentences"]] == [
+            ("gone", True), ("new", False),
+        ]  # fmt: skip
+
+    def test_a_version_beside_itself_says_the_same(self, desk: Client) -> None:
+        version = published()
+        copy = writing.copy_to_draft(version, actor="x", at=moment())
+        assert "say just the same" in desk.get(page(copy, "compare")).content.decode()
+
+    def test_another_policys_version_is_no_choice(self, desk: Client) -> None:
+        version, other = published(), draft_of(EVERYTHING_SAID)
+        answer = desk.get(page(version, "compare"), {"before": other.pk, "after": version.pk})
+        assert "difference" not in answer.context
+        assert answer.status_code == 200
+
+
+class TestHistory:
+    def test_who_changed_what_and_when_stands_on_the_page(self, desk: Client) -> None:
+        draft_of()
+        document = residential()
+        document["priority"] = 7
+        draft = writing.save_draft(document, actor="agent:bo", at=moment(hour=15))
+        run = make_dry_run(draft)
+        writing.publish(draft, actor="agent:cy", at=moment(hour=16))
+        answer = desk.get(page(draft))
+        history = {(entry.who, entry.what.partition(" (")[0]) for entry in answer.context["history"]}
+        assert history >= {("import", "Drafted it"), ("agent:bo", "Changed it"), ("agent:cy", "Published it")}
+        assert reverse("admin:dunning_dryrun_change", args=[run.pk]) in answer.content.decode()
+        changed = next(entry for entry in answer.context["history"] if entry.who == "agent:bo")
+        assert changed.lines == [("gone", "priority: 100"), ("new", "priority: 7")]
+
+    def test_deleting_a_draft_is_history(self, desk: Client) -> None:
+        draft = draft_of()
+        desk.post(page(draft, "delete"), {"post": "yes"})
+        assert AccountEvent.objects.latest("pk").kind == "dunning.policy.draft_deleted"
+
+
+class TestPreviews:
+    @pytest.fixture
+    def version(self) -> PolicyVersion:
+        document = residential()
+        document["steps"][3]["channels"] = ["email", "letter", "sms"]
+        return draft_of(document)
+
+    @pytest.fixture
+    def account(self) -> Any:
+        who = make_customer(
+            name="Maria <b>Rossi</b>", language="en", email="m@example.com", address="1 Street", city="Rome",
+            country="GB",
+        )  # fmt: skip
+        return owing("100.00", customer=who, currency="USD")
+
+    def test_a_notice_is_shown_on_each_channel_from_the_accounts_own_facts(
+        self, desk: Client, version: PolicyVersion, account: Any
+    ) -> None:
+        events = AccountEvent.objects.count()
+        answer = desk.get(page(version, "preview"), {"step": "final", "account": account.ref})
+        shown = {one.channel: one for _name, one in answer.context["shown"]}
+        assert list(shown) == ["email", "letter", "sms"]
+        said = answer.content.decode()
+        assert 'sandbox=""' in said
+        assert "<b>Rossi" not in said
+        assert "100.00" in shown["email"].message.text
+        assert shown["letter"].message.attachment[:4] == b"%PDF"
+        assert (shown["sms"].length.segments, shown["sms"].remarks) == (
+            sms_segments(shown["sms"].message.text).segments, ("There is no usable address.",),
+        )  # fmt: skip
+        assert not Notice.objects.exists()
+        assert not Case.objects.exists()
+        assert AccountEvent.objects.count() == events
+
+    @pytest.mark.parametrize(("language", "said"), [("de", "Rechnung"), ("es", "factura"), ("", "bill")])
+    def test_the_language_is_the_one_chosen(
+        self, desk: Client, version: PolicyVersion, account: Any, language: str, said: str
+    ) -> None:
+        asked = {"step": "final", "account": account.ref, "language": language}
+        shown = desk.get(page(version, "preview"), asked).context["shown"]
+        assert said in shown[0][1].message.text
+
+    def test_the_letter_opens_as_it_would_be_printed(self, desk: Client, version: PolicyVersion, account: Any) -> None:
+        address = f"{page(version, 'preview')}letter.pdf"
+        answer = desk.get(address, {"step": "final", "account": account.ref, "language": "de"})
+        assert (answer["Content-Type"], answer.content[:4]) == ("application/pdf", b"%PDF")
+        assert desk.get(address, {"step": "warning", "account": account.ref}).status_code == 404
+        assert browser("agent").get(address).status_code == 302
+
+    def test_some_account_the_policy_is_for_is_chosen_first(
+        self, desk: Client, version: PolicyVersion, account: Any
+    ) -> None:
+        owing("5.00", customer=make_customer(kind="business"))
+        answer = desk.get(page(version, "preview"))
+        assert answer.context["form"].data["account"] == account.ref
+        assert answer.context["form"].data["step"] == "upcoming"
+        assert "falls due after today" in answer.context["refusal"]
+
+    @pytest.mark.parametrize(
+        ("asked", "said"),
+        [
+            ({"step": "final", "account": "nobody"}, "There is no account nobody."),
+            ({"step": "final"}, "There is no account without an id."),
+        ],
+    )
+    def test_what_cannot_be_shown_says_why(
+        self, desk: Client, version: PolicyVersion, asked: dict[str, str], said: str
+    ) -> None:
+        assert desk.get(page(version, "preview"), asked).context["refusal"] == said
+
+    def test_somebody_it_is_not_for_is_shown_with_a_remark(self, desk: Client, version: PolicyVersion) -> None:
+        other = owing("5.00", customer=make_customer(kind="business", email="b@example.com"), currency="USD")
+        shown = desk.get(page(version, "preview"), {"step": "final", "account": other.ref}).context["shown"]
+        assert shown[0][1].remarks == ("residential@1 is not for this account.",)
+
+
+class TestMovingCases:
+    def test_the_lists_are_shown_and_only_who_can_is_moved(self, desk: Client) -> None:
+        version = published()
+        cases = [
+            Case.objects.create(
+                account=owing("50.00"), version=version, opened_on=TODAY, warnings_from=TODAY, stage=stage
+            )
+            for stage in ("reminder", "")
+        ]
+        document = residential()
+        document["steps"] = [step for step in document["steps"] if step["code"] != "reminder"]
+        target = writing.publish(draft_of(document), actor="x", at=moment())
+        address = "/admin/dunning/policy/move-cases/"
+        assert desk.get(address, {"version": version.pk}).context["form"].initial == {
+            "source": str(version.pk), "target": str(target.pk),
+        }  # fmt: skip
+        asked = {"source": version.pk, "target": target.pk}
+        said = desk.get(address, asked).content.decode()
+        assert "1 can move to residential@2, 1 cannot." in said
+        assert escape("Its last step, reminder, is no step of residential@2.") in said
+        assert reverse("admin:dunning_case_change", args=[cases[0].pk]) in said
+        assert not Case.objects.filter(version=target).exists()
+        said = desk.post(address, asked, follow=True).content.decode()
+        assert "1 open case follows residential@2 now." in said
+        assert Case.objects.get(version=target) == cases[1]
+
+    def test_supervisors_do_not_move_cases(self) -> None:
+        version = published()
+        client = browser("supervisor")
+        asked = {"source": version.pk, "target": version.pk}
+        assert client.post("/admin/dunning/policy/move-cases/", asked).status_code == 403
+
+    def test_without_open_cases_there_is_nothing_to_choose(self, desk: Client) -> None:
+        published()
+        assert "No case is open." in desk.get("/admin/dunning/policy/move-cases/").content.decode()
 
 
 class TestWhatTheCustomerGot:
@@ -365,6 +649,13 @@ def book() -> None:
     make_payment(account, "5.00")
     make_adjustment(account, "-1.00")
     version = published()
+    make_dry_run(version)
+    Segment.objects.create(code="late", name="Late payers", rule={"all": []})
+    HoldRule.objects.get_or_create(reason="legal")
+    Experiment.objects.create(
+        code="spring", name="Spring", policy=version.policy, starts_on=TODAY, ends_on=TODAY, created_by="x",
+        created_at=moment(),
+    )  # fmt: skip
     case = Case.objects.create(account=account, version=version, opened_on=TODAY, warnings_from=TODAY)
     CaseStep.objects.create(account=account, case=case, code="final", action="notify", result="taken", came_on=TODAY)
     holds.place(account_id=account.pk, reason="legal", starts_on=TODAY, actor="x", as_of=TODAY, at=moment())
@@ -412,7 +703,7 @@ class TestEveryPage:
             rows = model._default_manager.all()[:2]
             addresses += [reverse(f"{base}_change", args=[row.pk]) for row in rows]
             for address in addresses:
-                assert client.get(address).status_code == 200, address
+                assert client.get(address, follow=True).status_code == 200, address
             assert rows, f"the book has no {model._meta.verbose_name}"
 
     def test_facts_cannot_be_added_changed_or_deleted(self, desk: Client) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from dunning import writing
 from dunning.describing import describe
-from dunning.policy import Amounts, Audience, PolicyRules, StepRule
+from dunning.policy import Amounts, Audience, FeeRule, PolicyRules, StepRule
 from dunning.policy_file import CHANNELS, FEES, RUNGS
 from tests.dunning.test_writing import residential
 
@@ -89,9 +89,22 @@ def test_a_step_in_one_sentence(code: str, expected: str) -> None:
 def test_a_fee_names_its_amount_by_currency() -> None:
     policy = replace(
         with_step("desk", action="charge_fee"),
-        late_fee=Amounts(None, {"USD": 5_000, "KWD": 1_250}),
+        late_fee=FeeRule(Amounts(None, {"USD": 5_000, "KWD": 1_250})),
     )
     assert sentence(policy, "desk").endswith("we charge the late fee (KWD 1.25 or USD 5.00), due with the next bill.")
+
+
+@pytest.mark.parametrize(
+    ("fee", "told"),
+    [
+        (FeeRule(Amounts(0, {}), 1_500), "1.50 % of what is past due, undisputed and not held"),
+        (FeeRule(Amounts(5_000, {}), 1_500), "5.00 in the account's currency and 1.50 % of what is past due"),
+        (FeeRule(Amounts(5_000, {}), 1_500, "max"), "undisputed and not held, whichever is more"),
+        (FeeRule(Amounts(5_000, {}), 1_500, "min"), "undisputed and not held, whichever is less"),
+    ],
+)
+def test_a_fee_that_is_a_part_says_of_what(fee: FeeRule, told: str) -> None:
+    assert told in sentence(replace(with_step("desk", action="charge_fee"), late_fee=fee), "desk")
 
 
 def test_a_task_is_told() -> None:
@@ -118,9 +131,10 @@ POLICY_CHANGES: dict[str, Any] = {
     "country": "DE",
     "region": "CA",
     "rolls": False,
-    "late_fee": Amounts(5_000, {}),
+    "late_fee": FeeRule(Amounts(5_000, {})),
     "reconnection_fee": Amounts(5_000, {}),
     "limits_children": True,
+    "counts_working_days": True,
     "steps": (),
 }
 
@@ -149,6 +163,7 @@ STEP_CHANGES: dict[str, tuple[str, Any]] = {
     "only_if": ("desk", Audience(segment=("gold",))),
     "agency": ("agency", "southside"),
     "approval": ("write-off", False),
+    "reason": ("desk", "nobody was reached"),
 }
 
 

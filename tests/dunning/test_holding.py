@@ -73,7 +73,8 @@ def test_the_clock_of_a_manual_hold_is_ticked_by_itself_and_no_other_clock_liste
     ("reason", "bills", "wide"),
     [
         ("promise", (), True), ("promise", ("B1",), False), ("plan", ("B1",), False), ("hardship", (), True),
-        ("hardship", ("B1",), True), ("manual", (), True),
+        ("hardship", ("B1",), True), ("manual", (), True), ("manual", ("B1",), False),
+        ("payment_in_flight", ("B1",), False),
     ],
 )  # fmt: skip
 def test_a_promise_or_plan_over_bills_leaves_the_rest_of_the_account(

@@ -35,6 +35,7 @@ from dunning.policy import (
     Audience,
     CaseFacts,
     Done,
+    FeeRule,
     JudgedBill,
     PolicyRules,
     ServiceFact,
@@ -70,7 +71,7 @@ def rules(*steps: StepRule, **columns: Any) -> PolicyRules:
     said: dict[str, Any] = {
         "version_id": 1, "code": "residential", "number": 1, "priority": 100, "applies_to": Audience(),
         "enter_min_amount": amounts(10_000), "enter_min_days": 1, "exit_max_amount": amounts(0), "min_gap_days": 1,
-        "country": "US", "region": "", "rolls": True, "late_fee": amounts(0), "reconnection_fee": amounts(0),
+        "country": "US", "region": "", "rolls": True, "late_fee": FeeRule(amounts(0)), "reconnection_fee": amounts(0),
         "agency": "", "limits_children": False,
     }  # fmt: skip
     ordered = sorted(steps, key=lambda step: step.day)
@@ -169,7 +170,7 @@ def test_entry_and_exit_differ() -> None:
     [
         {"enter_min_amount": amounts({"USD": 1})},
         {"exit_max_amount": amounts({"USD": 1})},
-        {"late_fee": amounts({"USD": 1})},
+        {"late_fee": FeeRule(amounts({"USD": 1}))},
         {"reconnection_fee": amounts({"USD": 1})},
         {"steps": (notify("reminder", 4, min_amount=amounts({"USD": 1})),)},
     ],
@@ -425,7 +426,10 @@ def test_nothing_left_to_limit_counts_as_taken(services: tuple[ServiceFact, ...]
 
 def test_a_service_already_lower_or_protected_is_left_alone() -> None:
     services = (ServiceFact(1, 0, False), ServiceFact(2, 1, False), ServiceFact(3, 2, False), ServiceFact(4, 0, True))
-    assert [service.pk for service in policy.to_limit("outgoing_barred", services)] == [1, 2]
+    assert [(service.pk, rung) for service, rung in policy.to_limit("outgoing_barred", services)] == [
+        (1, "outgoing_barred"),
+        (2, "outgoing_barred"),
+    ]
 
 
 def test_a_warning_whose_bills_are_all_paid_does_not_count_and_is_sent_again() -> None:
@@ -805,3 +809,42 @@ def test_looking_only_on_the_days_it_names_and_when_facts_change_misses_nothing(
         if on == 0 or on in changes or delivered or (next_on is not None and day(on) >= next_on):
             next_on = life.live(on).next_on
     assert (life.taken, life.asked, life.passed) == (daily.taken, daily.asked, daily.passed)
+
+
+def test_a_fee_is_an_amount_a_part_or_both() -> None:
+    flat, part = FeeRule(amounts(5_000)), FeeRule(amounts(0), 1_500)
+    both = {how: FeeRule(amounts(5_000), 1_500, how) for how in ("sum", "min", "max")}
+    assert flat.of("USD", 100_000) == 5_000
+    assert part.of("USD", 100_000) == 1_500
+    assert {how: rule.of("USD", 100_000) for how, rule in both.items()} == {"sum": 6_500, "min": 1_500, "max": 5_000}
+
+
+@pytest.mark.parametrize(
+    ("currency", "base", "expected"),
+    [("USD", 33_330, 500), ("USD", 33_300, 500), ("USD", 32_990, 490), ("JPY", 100_000, 2_000), ("KWD", 33_333, 500)],
+)
+def test_a_part_is_rounded_half_up_to_what_the_currency_has(currency: str, base: int, expected: int) -> None:
+    assert FeeRule(amounts(0), 1_500).of(currency, base) == expected
+
+
+def test_no_fee_is_charged_on_nothing() -> None:
+    assert FeeRule(amounts(5_000), 1_500).of("USD", 0) == 0
+
+
+def test_days_may_count_working_days_only() -> None:
+    friday = date(2026, 1, 2)
+    bills = (JudgedBill("B1", friday, 50_000),)
+    asked = CaseFacts(date(2026, 1, 8), "USD", Traits(), bills, counted_in=("US", ""))
+    assert asked.age == 4  # Monday to Thursday
+    assert asked.day_in(2) == date(2026, 1, 12)
+    assert replace(asked, counted_in=None).age == 6
+    rested = replace(asked, holds=(HoldFact("hardship", date(2026, 1, 3), date(2026, 1, 6)),))
+    assert rested.age == 2
+
+
+def test_a_protected_service_goes_as_far_as_its_market_allows() -> None:
+    services = (ServiceFact(1, 0, True, 1), ServiceFact(2, 1, True, 1), ServiceFact(3, 0, False, 1))
+    assert [(service.pk, rung) for service, rung in policy.to_limit("suspended", services)] == [
+        (1, "throttled"),
+        (3, "suspended"),
+    ]

@@ -48,7 +48,9 @@ def write(folder: Path, *, accounts: int, first: date, months: int, seed: int) -
         account = f"A{number:04}"
         email = f"c{number}@customers.example" if chance.random() < 0.9 else ""
         phone = f"+1202555{number:04}" if chance.random() < 0.9 else ""
-        customers.append((f"C{number:04}", f"Customer {number}", "US", email, phone, f"{number} Main Street"))
+        customers.append(
+            (f"C{number:04}", f"Customer {number}", "US", "America/New_York", email, phone, f"{number} Main Street")
+        )
         book.append((account, f"C{number:04}", "USD", first - timedelta(days=400)))
         for line in range(chance.choice((1, 1, 2))):
             services.append(
@@ -76,7 +78,7 @@ def write(folder: Path, *, accounts: int, first: date, months: int, seed: int) -
             if chance.random() < 0.05:
                 made = due + timedelta(days=chance.randint(2, 40))
                 promises.append((f"M{bill}", account, f"{cents / 100:.2f}", made + timedelta(days=7), made))
-    _write(folder, "customers", ("customer_id", "name", "country", "email", "phone", "address"), customers)
+    _write(folder, "customers", ("customer_id", "name", "country", "timezone", "email", "phone", "address"), customers)
     _write(folder, "accounts", ("account_id", "customer_id", "currency", "opened_on"), book)
     _write(folder, "services", ("service_id", "account_id", "kind", "number", "protected"), services)
     _write(folder, "bills", ("bill_id", "account_id", "issued_on", "due_on", "amount"), bills)

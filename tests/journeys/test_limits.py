@@ -24,7 +24,7 @@ def mar(day: int) -> date:
 
 def told(policy: str = POLICY) -> Story:
     story = Story(mar(2), policy=policy)
-    story.account()
+    story.account(customer={"timezone": "UTC"})
     story.bill(mar(1), "100.00", ref="B1")
     return story
 

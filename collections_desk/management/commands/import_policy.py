@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.refusals import Refused
+from collections_desk.management.policy_files import document_in
 from dunning import writing
 
 
@@ -21,17 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("--publish", action="store_true", help="put it in force for cases that open from now on")
 
     def handle(self, *args: object, file: Path, publish: bool, **options: object) -> None:
-        try:
-            text = file.read_text(encoding="utf-8-sig")
-            document = writing.read(text)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else "is not UTF-8 text"
-            raise CommandError(f"{file}: {reason}.", returncode=2) from error
-        except writing.UnreadablePolicy as error:
-            raise CommandError(f"{file}, {error.problem}.", returncode=2) from error
-        if problems := writing.located(writing.check(document), text):
-            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-            raise CommandError(f"{file}, {problems[0]}{more}.", returncode=2)
+        document = document_in(file)
         for template in writing.unknown_templates(document):
             self.stderr.write(f"{file}: nobody wrote a template {template}; the general wording is used.")
         if publish and (version := writing.same_as_published(document)):
