@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from accounts import taking_effect
-from accounts.position import books_of
+from accounts.position import CHUNK, AccountBooks, books_of
 from agents import plans, promises
 from agents.models import Dispute, Plan, Promise
 
@@ -14,7 +14,7 @@ def holds_ending(*, after: date, until: date) -> dict[int, date]:
     """The holds of agreements that end in ``(after, until]`` before their own last day, with the day each ends.
 
     A promise that is kept and a plan that is over, by what the book holds already and if nobody pays more. Reads only:
-    five queries for each day on which something of these accounts takes effect.
+    all of them as of the first day, later those for which something takes effect; five queries a day and chunk.
     """
     open_promises = list(Promise.objects.filter(status=Promise.Status.OPEN, hold__isnull=False, made_on__lte=until))
     running = list(
@@ -28,8 +28,10 @@ def holds_ending(*, after: date, until: date) -> dict[int, date]:
     found: dict[int, date] = {}
     for ahead in range(1, (until - after).days + 1):
         day = after + timedelta(days=ahead)
-        moving = sorted(account_id for account_id, moves in days.items() if day in moves)
-        seen = books_of(moving, as_of=day) if moving else {}
+        moving = sorted(concerned) if ahead == 1 else sorted(pk for pk, moves in days.items() if day in moves)
+        seen: dict[int, AccountBooks] = {}
+        for start in range(0, len(moving), CHUNK):
+            seen |= books_of(moving[start : start + CHUNK], as_of=day)
         for promise in open_promises:
             books = seen.get(promise.account_id)
             if books and promise.made_on <= day and promises.is_kept(promise, books) and promise.hold_id is not None:

@@ -11,7 +11,7 @@ from accounts import events
 from accounts.models import AccountEvent
 from accounts.refusals import Refused
 from agents import queue, rights
-from agents.models import Agent, WorkItem
+from agents.models import Agent, Plan, WorkItem
 from dunning import cases, kinds
 
 
@@ -46,6 +46,8 @@ def decide(*, item_id: int, approve: bool, reason: str, agent: Agent, as_of: dat
         item = WorkItem.objects.get(pk=item_id)
         if item.done_at is not None:
             raise AlreadyDecided("This write-off does not wait any more.")
+        if Plan.objects.filter(account=account_id, status=Plan.Status.PENDING_APPROVAL).exists():
+            raise AlreadyDecided("What waits here is an instalment plan: decide that first.")
         amount = Decimal(0)
         if approve:
             if _asked_by(item) == actor:

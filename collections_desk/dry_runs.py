@@ -213,13 +213,13 @@ def start(run_id: int) -> bool:
 def carry_out(run_id: int, *, at: datetime, now: Callable[[], datetime]) -> None:
     """Carry out a dry run that somebody asked for; does nothing for one that is taken, done or cancelled."""
     taken = DryRun.objects.filter(pk=run_id, state=DryRun.State.WAITING, cancel_asked=False)
-    if not taken.update(state=DryRun.State.RUNNING, started_at=at):
+    if not taken.update(state=DryRun.State.RUNNING, started_at=at, seen_at=at):
         return
     run = DryRun.objects.get(pk=run_id)
 
     def tell(done: int, of: int) -> None:
         going_on = DryRun.objects.filter(pk=run_id, state=DryRun.State.RUNNING, cancel_asked=False)
-        if not going_on.update(accounts_done=done, accounts_total=of):
+        if not going_on.update(accounts_done=done, accounts_total=of, seen_at=now()):
             raise Cancelled
 
     try:

@@ -206,21 +206,19 @@ def _give_back(by_case: Mapping[int, Closing], *, as_of: date, at: datetime) -> 
     for order in orders:
         restored[order.case_id or 0].append(order)
     due: list[NewFee] = []
+    told: list[events.EventRow] = []
     for case_id, given in restored.items():
         fact, rules, reason = by_case[case_id]
-        events.record(
-            account_id=fact.pk,
-            kind=kinds.SERVICES_RESTORED,
-            actor=rules.actor,
-            at=at,
-            on=as_of,
-            reason=reason,
-            policy=rules.label,
-            payload={"orders": [order.key for order in given]},
+        payload = {"orders": [order.key for order in given]}
+        told.append(
+            events.EventRow(
+                fact.pk, kinds.SERVICES_RESTORED, rules.actor, at, as_of, reason, rules.label, payload=payload
+            )
         )
         fee = from_mills(rules.reconnection_fee.of(fact.currency) or 0)
         if fee:
             due.append(NewFee(fact.pk, Fee.Kind.RECONNECTION, fee, given[0].key))
+    events.record_many(told)
     if charged := charge(due, as_of=as_of):
         settling.settle(as_of=as_of, at=at, account_ids=[fee.account_id for fee in charged])
 

@@ -10,6 +10,7 @@ from dunning import experiments, policy, rulebook, segments
 from dunning.experiments import Assigned, Running, Treatment
 from dunning.policy import PolicyRules
 from dunning.reading import AccountFacts
+from dunning.segments import SegmentRow
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Strategy:
     experiments: Mapping[str, Running] = field(default_factory=dict)
     #: The rules of the challengers.
     on_trial: Mapping[int, PolicyRules] = field(default_factory=dict)
-    segments: tuple[segments.SegmentRow, ...] = ()
+    segments: tuple[SegmentRow, ...] = ()
 
     def entry(self, fact: AccountFacts, *, as_of: date, assigned: Assigned) -> Treatment | None:
         """What an account without a case gets when a case would open for it today; none when none would."""
@@ -52,18 +53,20 @@ class Strategy:
     def sort_into_segments(
         self, facts: Iterable[AccountFacts], pinned: Iterable[PolicyRules], *, as_of: date, always: bool = False
     ) -> None:
-        """Let the accounts know their segments, where some policy asks (or ``always``); one query."""
-        if not self.segments or not (always or self.asks_for_segments(pinned)):
+        """Let the accounts know their segments, those that some policy asks for (or ``always`` all); one query."""
+        among = self.segments if always else self.segments_asked_for(pinned)
+        if not among:
             return
         accounts = {fact.pk: fact for fact in facts}
-        for pk, names in segments.memberships(accounts, as_of=as_of, among=self.segments).items():
+        for pk, names in segments.memberships(accounts, as_of=as_of, among=among).items():
             if names:
                 accounts[pk].traits = replace(accounts[pk].traits, segments=names)
 
-    def asks_for_segments(self, pinned: Iterable[PolicyRules]) -> bool:
-        """Whether a segment of the desk's own is named by these rules, those in force or those on trial."""
-        codes = {segment.code for segment in self.segments}
-        return any(codes & segments_named(rules) for rules in (*self.published, *self.on_trial.values(), *pinned))
+    def segments_asked_for(self, pinned: Iterable[PolicyRules]) -> tuple[SegmentRow, ...]:
+        """The desk's own segments that these rules name, those in force or those on trial, in their order."""
+        asking = (*self.published, *self.on_trial.values(), *pinned)
+        named = set[str]().union(*(segments_named(rules) for rules in asking))
+        return tuple(segment for segment in self.segments if segment.code in named)
 
 
 def segments_named(rules: PolicyRules) -> set[str]:

@@ -100,8 +100,7 @@ def _keyset(query: str, parameters: dict[str, Any], shard: Shard) -> Iterator[li
 
 
 def _decide_chunk(chunk: Sequence[int], strategy: Strategy, *, as_of: date, at: datetime) -> Tally:
-    cases.lock(chunk)
-    settling.settle(as_of=as_of, at=at, account_ids=chunk)
+    settling.settle(as_of=as_of, at=at, account_ids=cases.lock(cases.dunned_with(chunk)))
     facts = reading.read(chunk, as_of=as_of)
     pinned = rulebook.rules_of({fact.case.version_id for fact in facts.values() if fact.case})
     strategy.sort_into_segments(facts.values(), pinned.values(), as_of=as_of)
@@ -283,8 +282,7 @@ def bills_ahead(account_ids: Sequence[int], *, as_of: date) -> dict[int, list[Bi
 
 def _remind_chunk(chunk: Sequence[int], strategy: Strategy, *, as_of: date, at: datetime) -> Tally:
     """The steps before the due date of the bills of a chunk of accounts."""
-    cases.lock(chunk)
-    settling.settle(as_of=as_of, at=at, account_ids=chunk)
+    settling.settle(as_of=as_of, at=at, account_ids=cases.lock(cases.dunned_with(chunk)))
     facts = reading.read(chunk, as_of=as_of)
     strategy.sort_into_segments(facts.values(), (), as_of=as_of)
     day = Day(as_of, at)

@@ -188,8 +188,8 @@ class _Pass:
                 self._leave(row, "pending", "the worker stopped in the middle of the hand-over", self.at, unclear=True)
 
     def _locked(self, rows: Any) -> Any:
-        related = ("service",) if self.model is ServiceOrder else ("customer",)
-        return rows.select_for_update(skip_locked=True, of=("self",)).select_related(*related)
+        related = "service__account__customer" if self.model is ServiceOrder else "customer"
+        return rows.select_for_update(skip_locked=True, of=("self",)).select_related(related)
 
     def _prepare(self, batch: Sequence[tuple[int, int]]) -> list[tuple[Any, Any]]:
         """Under lock: look again, withdraw, postpone, word; local roads are done here, the rest is returned."""
@@ -623,7 +623,8 @@ class _Orders(_Pass):
             return "a hold is in force", None
         if step is not None and policy.unwarned(facts, step)[0]:
             return "its warning no longer counts", None
-        if row.service.protected and policy.RUNGS.index(row.rung) > reading.lowest_rung(fact.country):
+        market = row.service.account.customer.country  # of the service: somebody elsewhere may pay for it
+        if row.service.protected and policy.RUNGS.index(row.rung) > reading.lowest_rung(market):
             return "the service is protected", None
         if row.service.keep_until is not None and row.service.keep_until >= self.as_of:
             return "the service is kept", self._working_day(row.service.keep_until + timedelta(days=1), fact, rules)
@@ -660,14 +661,13 @@ class _Orders(_Pass):
     def compose(
         self, rows: Sequence[ServiceOrder], facts: Mapping[int, AccountFacts]
     ) -> list[tuple[ServiceOrder, NetworkOrder]]:
-        refs = dict(Account.objects.filter(pk__in={row.service.account_id for row in rows}).values_list("pk", "ref"))
         return [
             (
                 row,
                 NetworkOrder(
                     key=row.key,
                     service_ref=row.service.ref,
-                    account_ref=refs[row.service.account_id],
+                    account_ref=row.service.account.ref,
                     rung=row.rung,  # type: ignore[arg-type]
                     reason=row.step_code or row.reason,
                 ),

@@ -102,8 +102,8 @@ def _working_day(rules: PolicyRules) -> str:
 
 
 def _who(audience: Audience) -> str:
-    customers = f"{_or(audience.kind)} customers" if audience.kind else "every customer"
-    parts = [customers]
+    narrowed = audience.product or audience.segment or audience.min_tenure_days > 0
+    parts = [f"{_or(audience.kind)} customers" if audience.kind else "customers" if narrowed else "every customer"]
     if audience.product:
         parts.append(f"with the product {_or(audience.product)}")
     if audience.segment:

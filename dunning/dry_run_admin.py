@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 from django import forms
@@ -10,6 +11,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -33,6 +35,8 @@ STATE_COLOURS = {
     "Waiting": "info", "Running": "primary", "Done": "success", "Cancelled": "warning", "Failed": "danger",
 }  # fmt: skip
 MOST_DAYS = 60
+#: A worker tells how far it is after every chunk; after so long without a word it is taken for dead.
+SILENT = timedelta(minutes=2)
 LIMITS_A_PAGE = 50
 
 
@@ -144,11 +148,12 @@ class DryRunAdmin(ModelAdmin):
         return TemplateResponse(request, "admin/dunning/dryrun/run.html", self._shown(request, run))
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """One that waits ends here and now; one that runs ends after the chunk it is at."""
+        """One that waits, or whose worker died, ends here and now; one that runs ends after the chunk it is at."""
         if not self.has_try_permission(request):
             raise PermissionDenied
         run = self._run(request, pk)
-        waiting = DryRun.objects.filter(pk=run.pk, state=State.WAITING)
+        silent = Q(state=State.RUNNING, seen_at__lt=timezone.now() - SILENT)
+        waiting = DryRun.objects.filter(Q(state=State.WAITING) | silent, pk=run.pk)
         if not waiting.update(state=State.CANCELLED, cancel_asked=True, finished_at=timezone.now()):
             DryRun.objects.filter(pk=run.pk, state=State.RUNNING).update(cancel_asked=True)
         return redirect("admin:dunning_dryrun_change", run.pk)
@@ -189,6 +194,9 @@ class DryRunAdmin(ModelAdmin):
             "accepted_by": writing.name_of(run.reach_accepted_by),
             "is_under_way": run.state in UNDER_WAY,
             "percent": min(percent, 100),
+            "is_silent": run.state == State.RUNNING
+            and run.seen_at is not None
+            and run.seen_at < timezone.now() - SILENT,
             "may_try": self.has_try_permission(request),
             "seconds": seconds,
             "for_long": f"{seconds} seconds" if seconds < 120 else f"{seconds // 60} minutes",
@@ -198,27 +206,34 @@ class DryRunAdmin(ModelAdmin):
         return shown
 
     def _found(self, request: HttpRequest, run: DryRun, result: dict[str, Any]) -> dict[str, Any]:
-        codes = _codes(run)
+        codes, reach = _codes(run), result.get("reach") or {}
         words = request.GET.get("q", "")
         limits = dry_run_results.found_limits(result, words=words)
+        sent = dry_run_results.messages(result)
         page = Paginator(limits, LIMITS_A_PAGE).get_page(request.GET.get("page"))
         shown: dict[str, Any] = {
             "headline": dry_run_results.headline(result),
             "result": result,
             "table": dry_run_results.steps(result, codes),
-            "sent": dry_run_results.messages(result),
+            "sent": sent,
+            "sent_in_all": sum(line.sent for line in sent),
             "cost": dry_run_results.cost(result),
             "fees": dry_run_results.fees(result),
             "restores": dry_run_results.restores(result),
             "differences": dry_run_results.differences(result, codes),
             "lists": [
-                ("Limited only with this version", result.get("limited_only_now") or []),
-                ("Limited only with today's version", result.get("limited_no_more") or []),
+                ("Limited only with this version", dry_run_results.in_words(result.get("limited_only_now") or [])),
+                (
+                    "Limited only with today's version",
+                    dry_run_results.in_words(result.get("limited_no_more") or []),
+                ),
             ],
             "page": page,
+            "limits": page.object_list,
             "words": words,
             "page_link": urlencode({"q": words}),
-            "reach": result.get("reach") or {},
+            "reach": reach,
+            "reach_on": date.fromisoformat(reach["on"]) if reach.get("on") else None,
             "may_accept": request.user.has_perm("dunning.exceed_blast_radius"),
         }
         version = run.version

@@ -18,6 +18,7 @@ _LIMITED = {
     "suspended": "suspended",
     "disconnected": "disconnected",
 }
+_CHANNELS = {"sms": "SMS", "email": "E-mail", "letter": "Letter", "in_app": "Message in the app"}
 
 
 def headline(result: Mapping[str, Any]) -> str:
@@ -51,6 +52,11 @@ class MessageLine(NamedTuple):
     sent: int
     each: str
     total: str
+
+    @property
+    def spoken(self) -> str:
+        """The channel as people call it."""
+        return _CHANNELS.get(self.channel, self.channel)
 
 
 def messages(result: Mapping[str, Any]) -> list[MessageLine]:
@@ -122,14 +128,19 @@ def _in_order(codes: Collection[str], order: Sequence[str]) -> list[str]:
 
 
 def limits(days: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Every limit of those days with its ``date``, in their order."""
-    return [{"date": day["date"], **limit} for day in days for limit in day.get("limits") or ()]
+    """Every limit of those days with its ``date`` and its rung in words (``spoken``), in their order."""
+    return in_words({"date": day["date"], **limit} for day in days for limit in day.get("limits") or ())
+
+
+def in_words(limits: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The same limits, each with its rung in words (``spoken``)."""
+    return [{**limit, "spoken": _LIMITED.get(limit["rung"], limit["rung"])} for limit in limits]
 
 
 def found_limits(result: Mapping[str, Any], *, words: str) -> list[dict[str, Any]]:
     """The limits in which each of the words stands: in the account's id, the name, the rung, the step or the date."""
     wanted = words.casefold().split()
-    named = ("date", "account_id", "name", "service_id", "rung", "step")
+    named = ("date", "account_id", "name", "service_id", "rung", "spoken", "step")
     return [
         limit
         for limit in limits(result["days"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -27,7 +27,7 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminRadioSelect
 
 from accounts import business_day
 from accounts.refusals import Refused
-from dunning import experiment_course, experiment_results
+from dunning import experiment_course, experiment_results, writing
 from dunning.experiment_results import ArmResult, MetricResult, Results, label_of
 from dunning.models import Arm, Experiment, GuardRail, PolicyVersion
 from dunning.trial_statistics import BUCKETS, ENOUGH, Interval
@@ -167,6 +167,7 @@ class ArmInline(OfPlan, TabularInline):
         # The share is a field of the form, not of the model, where there is a form at all.
         options["fields"] = ArmForm.Meta.fields if _open(obj) else ()
         self._policy_id = obj.policy_id if obj else None
+        self._may_stop = _runs(request)
         return super().get_formset(request, obj, **options)
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
@@ -196,6 +197,8 @@ class ArmInline(OfPlan, TabularInline):
             return "-"
         if arm.role == Arm.Role.CHAMPION:
             return "What is published"
+        if not self._may_stop:
+            return "Takes accounts"
         address = reverse("admin:dunning_experiment_stop", args=[arm.experiment_id, arm.pk])
         return format_html('Takes accounts. <a class="text-link" href="{}">Stop it</a>', address)
 
@@ -264,7 +267,7 @@ class ExperimentAdmin(ModelAdmin):
         *fieldsets,
         (
             "How it came about",
-            {"fields": (("coloured_state", "planned_by"), ("started_by", "started_at"), ("ended_on", "end_reason"))},
+            {"fields": (("coloured_state",), ("planned_by", "begun"), ("ended_on", "end_reason"))},
         ),
     )
     readonly_fields = ("coloured_state",)
@@ -305,7 +308,11 @@ class ExperimentAdmin(ModelAdmin):
 
     @display(description="planned by")
     def planned_by(self, experiment: Experiment) -> str:
-        return experiment.created_by
+        return _told(experiment.created_by, experiment.created_at)
+
+    @display(description="started by")
+    def begun(self, experiment: Experiment) -> str:
+        return _told(experiment.started_by, experiment.started_at) if experiment.started_at else "-"
 
     @display(description="decided by", ordering="metric")
     def decided_by(self, experiment: Experiment) -> str:
@@ -330,7 +337,7 @@ class ExperimentAdmin(ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Experiment | None = None) -> tuple[str, ...]:
         """The code divides the accounts and the policy is whose they are: neither changes once there are arms."""
-        return ("code", "policy") if obj is not None and _open(obj) else ("coloured_state", "planned_by")
+        return ("code", "policy") if obj is not None and _open(obj) else ("coloured_state", "planned_by", "begun")
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         return _plain_choice(super().formfield_for_dbfield(db_field, request, **options))
@@ -515,6 +522,11 @@ class ExperimentAdmin(ModelAdmin):
     ) -> HttpResponse:
         shared = {"opts": self.model._meta, "original": experiment, "experiment": experiment}
         return TemplateResponse(request, template, {**self.admin_site.each_context(request), **shared, **context})
+
+
+def _told(actor: str, at: datetime) -> str:
+    """Who did it and when, as a version's history tells it."""
+    return f"{writing.name_of(actor)}, {timezone.localtime(at):%d %b %Y, %H:%M}"
 
 
 def _runs(request: HttpRequest) -> bool:

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Count
 
 from accounts import events, holds
-from accounts.models import Hold
+from accounts.models import Account, Hold
 from accounts.refusals import Refused
 from dunning import holding, kinds
 from dunning.models import Case, HoldRule
@@ -184,9 +184,11 @@ def change(*, rules: Collection[Rule], actor: str, as_of: date, at: datetime, se
             ]
         )  # fmt: skip
         held = Hold.objects.filter(reason__in=[rule.reason for rule in changed], starts_on__lte=as_of)
-        Case.objects.filter(closed_on=None, account__in=held.values("account")).exclude(next_on__lte=as_of).update(
-            next_on=as_of
-        )
+        found = Case.objects.filter(closed_on=None, account__in=held.values("account"))
+        # Behind the lock of their accounts: a decision that read the matrix as it was writes its next day first.
+        accounts = Account.objects.select_for_update(no_key=True).filter(pk__in=found.values("account")).order_by("pk")
+        locked = list(accounts.values_list("pk", flat=True))
+        Case.objects.filter(closed_on=None, account__in=locked).exclude(next_on__lte=as_of).update(next_on=as_of)
     return told
 
 

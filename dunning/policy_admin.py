@@ -62,6 +62,11 @@ def _today() -> date:
     return business_day.business_date(at=timezone.now())
 
 
+def _told(actor: str, at: datetime) -> str:
+    """Who did it and when, as the history tells it."""
+    return f"{writing.name_of(actor)}, {timezone.localtime(at):%d %b %Y, %H:%M}"
+
+
 def _version_link(version: PolicyVersion | None, text: str) -> str:
     if version is None:
         return "-"
@@ -285,7 +290,7 @@ class PolicyVersionAdmin(ModelAdmin):
     ordering = ("policy__code", "-number")
     actions = None
     inlines = (StepInline,)
-    readonly_fields = ("coloured_state",)
+    readonly_fields = ("coloured_state", "drafted", "put_in_force")
     warn_unsaved_form = True
     compressed_fields = False
     change_form_outer_before_template = "admin/dunning/policyversion/beside.html"
@@ -321,12 +326,20 @@ class PolicyVersionAdmin(ModelAdmin):
     )
     read_fieldsets = (
         (None, {"fields": (("policy", "number", "coloured_state"),)}),
-        ("How it came about", {"fields": (("created_by", "created_at"), ("published_by", "published_at"))}),
+        ("How it came about", {"fields": (("drafted", "put_in_force"),)}),
     )
 
     @display(description="state", ordering="state", label=STATE_COLOURS)
     def coloured_state(self, version: PolicyVersion) -> str:
         return str(version.get_state_display())
+
+    @display(description="drafted")
+    def drafted(self, version: PolicyVersion) -> str:
+        return _told(version.created_by, version.created_at)
+
+    @display(description="published")
+    def put_in_force(self, version: PolicyVersion) -> str:
+        return _told(version.published_by, version.published_at) if version.published_at else "-"
 
     # Who may do what --------------------------------------------------------------------------------------------------
 

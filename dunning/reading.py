@@ -59,6 +59,9 @@ class AccountFacts:
     traits: Traits
     taken_over_stage: str
     taken_over_warned_on: date | None
+    opened_on: date | None
+    #: Phone, e-mail and address as billing has them.
+    on_file: tuple[str, str, str]
     #: What reaches the customer, by kind of contact point: phone, email, address.
     contact: dict[str, str] = field(default_factory=dict)
     refused_channels: set[str] = field(default_factory=set)
@@ -191,8 +194,13 @@ _WARNINGS = """
     SELECT account_id, step_code, made_on, state, coalesce(delivered_at, counts_from), pay_by, bill_refs
       FROM dunning_notice WHERE case_id = ANY(%s) ORDER BY id
 """
+#: A limited service whose restore is on its way is no longer limited: what limits it again is something new.
 _SERVICES = """
-    SELECT s.account_id, a.parent_id, s.id, s.status, s.protected, c.country
+    SELECT s.account_id, a.parent_id, s.id,
+           CASE WHEN s.status NOT IN ('active', 'disconnected') AND (
+                SELECT o.kind = 'restore' AND o.state IN ('pending', 'handing_over', 'sent') FROM dunning_serviceorder o
+                 WHERE o.service_id = s.id AND o.state NOT IN ('withdrawn', 'failed') ORDER BY o.id DESC LIMIT 1)
+           THEN 'active' ELSE s.status END, s.protected, c.country
       FROM accounts_service s JOIN accounts_account a ON a.id = s.account_id
       JOIN accounts_customer c ON c.id = a.customer_id
      WHERE a.id = ANY(%(ids)s) OR (a.parent_id = ANY(%(ids)s) AND NOT a.pays_itself)
@@ -207,6 +215,15 @@ _CONTACTS = """
 _CONSENTS = """
     SELECT DISTINCT ON (customer_id, channel) customer_id, channel, given FROM accounts_consent
      WHERE customer_id = ANY(%s) AND at < %s ORDER BY customer_id, channel, at DESC
+"""
+_REACH_CHANGES = """
+    SELECT day, array_agg(DISTINCT customer_id) FROM (
+        SELECT customer_id, valid_from AS day FROM accounts_contactpoint
+        UNION ALL SELECT customer_id, valid_to + 1 FROM accounts_contactpoint
+        UNION ALL SELECT customer_id, (at AT TIME ZONE %(zone)s)::date FROM accounts_consent
+    ) changes
+     WHERE customer_id = ANY(%(customers)s) AND day > %(after)s AND day <= %(until)s
+     GROUP BY day ORDER BY day
 """
 
 
@@ -224,7 +241,6 @@ def read(
     bills that fall due and the holds that begin up to that day; with ``holds_end``: holds that end then at the latest.
     """
     found: dict[int, AccountFacts] = {}
-    columns: dict[int, tuple[str, str, str]] = {}
     with connection.cursor() as cursor:
         cursor.execute(_ACCOUNTS, [list(account_ids)])
         for row in cursor:
@@ -232,10 +248,8 @@ def read(
             kind, product, segment, opened_on, stage, warned_on = row[9:15]
             tenure = (as_of - opened_on).days if opened_on else 0
             traits = Traits(kind, product, segment, tenure)
-            found[pk] = AccountFacts(
-                pk, ref, status, currency, customer, language, zone, country, region, traits, stage, warned_on
-            )
-            columns[pk] = row[15:]
+            who = (pk, ref, status, currency, customer, language, zone, country, region)
+            found[pk] = AccountFacts(*who, traits, stage, warned_on, opened_on, row[15:])
         keys = list(found)
         cursor.execute(_BILLS, {"ids": keys, "as_of": until or as_of})
         for payer, *bill in cursor:
@@ -264,7 +278,7 @@ def read(
                 found[pk].services.append(fact)
             if parent in found:
                 found[parent].child_services.append(fact)
-        _read_contacts(cursor, found, columns, as_of)
+        _read_contacts(cursor, found, as_of)
         if cases := [facts.case.pk for facts in found.values() if facts.case]:
             _read_history(cursor, found, cases, as_of)
     return found
@@ -311,9 +325,35 @@ def _together(one: WarningFact, other: WarningFact) -> WarningFact:
     )
 
 
-def _read_contacts(
-    cursor: CursorWrapper, found: dict[int, AccountFacts], columns: dict[int, tuple[str, str, str]], as_of: date
-) -> None:
+class Reach(NamedTuple):
+    """What reaches a customer, by kind of contact point, and the channels that were refused."""
+
+    contact: dict[str, str]
+    refused: set[str]
+
+
+def changes_of_reach(found: Mapping[int, AccountFacts], *, after: date, until: date) -> dict[date, dict[int, Reach]]:
+    """How their customers are reached from each day in ``(after, until]`` on which that changes, by account.
+
+    One query where nothing does, three more for each day on which something does.
+    """
+    accounts: dict[int, list[AccountFacts]] = defaultdict(list)
+    for facts in found.values():
+        accounts[facts.customer_id].append(facts)
+    changes: dict[date, dict[int, Reach]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _REACH_CHANGES,
+            {"customers": list(accounts), "after": after, "until": until, "zone": settings.DESK_TIME_ZONE},
+        )
+        for day, customers in cursor.fetchall():
+            then = {facts.pk: replace(facts, contact={}) for customer in customers for facts in accounts[customer]}
+            _read_contacts(cursor, then, day)
+            changes[day] = {pk: Reach(facts.contact, facts.refused_channels) for pk, facts in then.items()}
+    return changes
+
+
+def _read_contacts(cursor: CursorWrapper, found: Mapping[int, AccountFacts], as_of: date) -> None:
     customers = list({facts.customer_id for facts in found.values()})
     points: dict[int, list[tuple[str, str]]] = defaultdict(list)
     cursor.execute(_CONTACTS, {"customers": customers, "as_of": as_of})
@@ -326,7 +366,7 @@ def _read_contacts(
             refused[customer].add(channel)
     offered: dict[int, list[tuple[str, str]]] = {}
     for pk, facts in found.items():
-        own = zip(("phone", "email", "address"), columns[pk], strict=True)
+        own = zip(("phone", "email", "address"), facts.on_file, strict=True)
         offered[pk] = points[facts.customer_id] + [(kind, value) for kind, value in own if value]
         facts.refused_channels = refused[facts.customer_id]
     bad = unreachable({entry for entries in offered.values() for entry in entries}, cursor)

@@ -3,8 +3,8 @@
 The facts are read as the day's run reads them, a chunk of accounts at a time and without a lock; each day is decided by
 the same code (``day``), and what it decided is carried into the facts in memory. As things stand: nobody pays beyond
 what the book holds already, nobody calls, messages arrive (SMS and in-app on their day, e-mail a day later, a letter
-after three working days) and the network does what it is asked. Two strategies are played side by side on the same
-reading, so that what differs is what the policy makes.
+after three working days) and the network does what it is asked. Segments are asked anew for each day, by what the book
+holds now. Two strategies are played side by side on the same reading, so that what differs is what the policy makes.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 
-from accounts import position, taking_effect
-from accounts.models import Account, AccountStatus, Service
+from accounts import position, status, taking_effect
+from accounts.models import Account, AccountStatus, Bill, Service
 from accounts.money import from_mills, plain
-from dunning import cases, policy, reading, rulebook, workdays
+from dunning import policy, reading, rulebook, segments, workdays
 from dunning.choosing import Strategy
 from dunning.day import BillAhead, Day
 from dunning.decide import bills_ahead
@@ -30,7 +30,7 @@ from dunning.deliver import LETTER_WORKING_DAYS
 from dunning.experiments import Assigned
 from dunning.models import CaseStep, Notice
 from dunning.policy import Done, PolicyRules, WarningFact
-from dunning.reading import AccountFacts, CaseRow, PastDueBill
+from dunning.reading import AccountFacts, CaseRow, PastDueBill, Reach
 
 CHUNK = 1_000
 
@@ -137,9 +137,9 @@ _CONCERNED = """
     SELECT DISTINCT payer FROM (
         SELECT CASE WHEN a.parent_id IS NOT NULL AND NOT a.pays_itself THEN a.parent_id ELSE a.id END AS payer
           FROM accounts_account a
-         WHERE EXISTS (SELECT 1 FROM accounts_bill b WHERE b.account_id = a.id AND b.open_amount > 0
-                          AND b.due_on < %(until)s)
-            OR a.id = ANY(%(moving)s)
+         WHERE %(everybody)s OR a.id = ANY(%(moving)s) OR EXISTS (
+                SELECT 1 FROM accounts_bill b
+                 WHERE b.account_id = a.id AND b.open_amount > 0 AND b.due_on < %(until)s)
         UNION ALL SELECT account_id FROM dunning_case WHERE closed_on IS NULL
     ) p ORDER BY payer
 """
@@ -149,17 +149,20 @@ def _concerned(question: Question) -> list[int]:
     """The payers to whom anything could happen in the time."""
     early = [step.day for strategy in question.strategies for rules in strategy.published for step in rules.before_due]
     until = question.last - timedelta(days=min(early, default=0)) + timedelta(days=1)
-    if question.stored_on is None:
-        return list(cases.payers_of(list(Account.objects.values_list("pk", flat=True))))
-    moving = list(taking_effect.days_of(None, after=question.stored_on, until=question.last))
+    everybody = question.stored_on is None
+    moving: list[int] = []
+    if question.stored_on is not None:
+        moving = list(taking_effect.days_of(None, after=question.stored_on, until=question.last))
     with connection.cursor() as cursor:
-        cursor.execute(_CONCERNED, {"until": until, "moving": moving})
+        cursor.execute(_CONCERNED, {"until": until, "moving": moving, "everybody": everybody})
         return [pk for (pk,) in cursor.fetchall()]
 
 
 @dataclass
 class _Chunk:
     """The facts of some accounts, for every day of the time."""
+
+    question: Question
 
     facts: dict[int, AccountFacts]
     #: Bills past due by the last day, by payer; those of a day are cut from them.
@@ -171,6 +174,13 @@ class _Chunk:
     moves: dict[int, set[date]]
     #: Whom it pays for, itself included.
     group: dict[int, list[int]]
+    #: The bills of others that it pays.
+    of_others: dict[int, set[str]]
+    #: Segments by account, for each day; empty where nobody asks for them.
+    in_segments: list[dict[int, tuple[str, ...]]]
+    reach: dict[date, dict[int, Reach]]
+    #: What was open on a day on which facts took effect, worked out once.
+    worked_out: dict[date, dict[int, position.AccountBooks]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, keys: Sequence[int], question: Question) -> _Chunk:
@@ -190,11 +200,20 @@ class _Chunk:
         after = question.stored_on or question.first
         for pk, days in taking_effect.days_of(list(members), after=after, until=question.last).items():
             moves[members[pk]] |= {max(day, question.first) for day in days}
+        of_others: dict[int, set[str]] = defaultdict(set)
+        children = members.keys() - facts.keys()
+        if children:
+            for child, ref in Bill.objects.filter(account__in=children).values_list("account_id", "ref"):
+                of_others[members[child]].add(ref)
         strategies = question.strategies
-        for strategy in strategies[:1]:
-            asked = [rules for other in strategies for rules in other.published] + list(pinned.values())
-            strategy.sort_into_segments(facts.values(), asked, as_of=question.first)
+        asked = [*pinned.values(), *(rules for moving in question.moving for rules in moving.values())]
+        in_segments = []
+        if named := {row.code for strategy in strategies for row in strategy.segments_asked_for(asked)}:
+            rows = [row for row in strategies[0].segments if row.code in named]
+            every_day = (question.first + timedelta(days=ahead) for ahead in range(question.days))
+            in_segments = [segments.memberships(facts, as_of=day, among=rows) for day in every_day]
         return cls(
+            question,
             facts,
             {pk: fact.past_due for pk, fact in facts.items()},
             {pk: upcoming.get(pk, []) for pk in facts},
@@ -202,7 +221,17 @@ class _Chunk:
             strategies[0].assigned(keys) if strategies else {},
             moves,
             group,
+            of_others,
+            in_segments,
+            reading.changes_of_reach(facts, after=question.first, until=question.last),
         )
+
+    def books_on(self, day: date, payers: Sequence[int]) -> dict[int, position.AccountBooks]:
+        """What is open on a day on which facts of these payers take effect; the same for every strategy."""
+        if day not in self.worked_out:
+            keys = [pk for payer in payers for pk in self.group[payer]]
+            self.worked_out[day] = position.books_of(keys, as_of=day)
+        return self.worked_out[day]
 
     def copy(self) -> _Chunk:
         """With facts that another strategy may carry on."""
@@ -227,6 +256,9 @@ class _Played:
     ) -> None:
         self.chunk, self.strategy, self.question, self.found = chunk, strategy, question, found
         self.pinned = dict(chunk.pinned)
+        self.assigned = dict(chunk.assigned)
+        #: What was given up of each bill, in thousandths.
+        self.given_up: dict[int, dict[str, int]] = defaultdict(dict)
         self.keys = count(-1, -1)
         #: Warnings on their way: what arrives when.
         self.arriving: dict[int, dict[str, date]] = defaultdict(dict)
@@ -238,23 +270,26 @@ class _Played:
         for fact in self.chunk.facts.values():
             if fact.case is None:
                 continue
-            rules = moving.get(self.pinned[fact.case.version_id].code)
-            if rules is not None and (not fact.case.stage or rules.step(fact.case.stage)):
-                self.pinned[rules.version_id] = rules
-                fact.case = fact.case._replace(version_id=rules.version_id)
-                for step in rules.after_due:
-                    if step.code == fact.case.stage:
-                        break
-                    if fact.case.stage:
-                        fact.done.setdefault(step.code, Done(0, True, None, False, policy.PASSED_OVER))
+            rules, stage = moving.get(self.pinned[fact.case.version_id].code), fact.case.stage
+            if rules is None or not rules.speaks(fact.currency):
+                continue
+            if stage and stage not in [step.code for step in rules.after_due]:
+                continue
+            self.pinned[rules.version_id] = rules
+            fact.case = fact.case._replace(version_id=rules.version_id)
+            ahead = [code for code, done in fact.done.items() if not done.over]
+            for step in policy.left_behind(rules, stage=stage, had=fact.done, ahead=ahead):
+                fact.done[step.code] = Done(0, True, None, False, policy.PASSED_OVER)
 
     def play(self) -> None:
-        tenure = {pk: fact.traits.tenure_days for pk, fact in self.chunk.facts.items()}
         for ahead, noted in enumerate(self.found.days):
             self._turn(noted.on, first=ahead == 0)
-            if ahead:
-                for pk, fact in self.chunk.facts.items():
-                    fact.traits = replace(fact.traits, tenure_days=tenure[pk] + ahead)
+            names = self.chunk.in_segments[ahead] if self.chunk.in_segments else {}
+            for pk, fact in self.chunk.facts.items():
+                tenure = fact.traits.tenure_days
+                if fact.opened_on is not None:
+                    tenure = (noted.on - fact.opened_on).days
+                fact.traits = replace(fact.traits, tenure_days=tenure, segments=names.get(pk, ()))
             self._decide(noted)
 
     # A day turns: bills fall due, facts take effect, messages arrive --------------------------------------------------
@@ -273,9 +308,14 @@ class _Played:
             fact.past_due = due
             if any(hold.starts_on == day or hold.ends_on == yesterday for hold in fact.holds):
                 self.woken.add(pk)
-            if self.question.ahead.disputes_lost.get(pk) == day and fact.case is not None:
-                fact.case = fact.case._replace(warnings_from=day)
+            lost_on = self.question.ahead.disputes_lost.get(pk)
+            if lost_on is not None and fact.case is not None and (lost_on == day or (first and lost_on < day)):
+                fact.case = fact.case._replace(warnings_from=lost_on)
                 self.woken.add(pk)
+            if pk in self.woken:
+                self._settle(fact)
+        for pk, (contact, refused) in chunk.reach.get(day, {}).items():
+            chunk.facts[pk].contact, chunk.facts[pk].refused_channels = contact, refused
         for pk, codes in self.arriving.items():
             for code in [code for code, on in codes.items() if on <= day]:
                 fact = chunk.facts[pk]
@@ -284,15 +324,29 @@ class _Played:
                     fact.warnings[code] = warning._replace(on_its_way=False, delivered_on=on)
                     self.woken.add(pk)
 
+    def _settle(self, fact: AccountFacts) -> None:
+        """The status that follows from what is open on the account's own bills."""
+        own = [bill for bill in fact.past_due if bill.ref not in self.chunk.of_others[fact.pk]]
+        fact.status = status.settled_status(
+            status=fact.status,
+            overdue=sum(bill.open_amount - bill.disputed_amount for bill in own),
+            past_due=sum(bill.open_amount for bill in own),
+            owes_nothing=False,
+            closed=False,
+            written_off=sum(self.given_up[fact.pk].values()) or None,
+        )
+
     def _work_out(self, payers: Sequence[int], day: date) -> None:
         """What is open on that day, from the facts: something of the book takes effect."""
         chunk = self.chunk
-        books = position.books_of([pk for payer in payers for pk in chunk.group[payer]], as_of=day)
+        books = chunk.books_on(day, payers)
         for payer in payers:
+            given_up = self.given_up[payer]
             left = {bill.ref: bill.left_at_exit for bill in chunk.due[payer]}
             had = {bill.ref: bill.taken for bill in chunk.ahead[payer]}
             rows = [
-                (row.pk, row.fact.ref, row.fact.due_on, seen.books.open.get(row.fact.ref, 0),
+                (row.pk, row.fact.ref, row.fact.due_on,
+                 seen.books.open.get(row.fact.ref, 0) - given_up.get(row.fact.ref, 0),
                  seen.books.disputed.get(row.fact.ref, 0))
                 for seen in (books[pk] for pk in chunk.group[payer])
                 for row in seen.bills
@@ -316,12 +370,16 @@ class _Played:
             if fact.case is not None:
                 rules = self.pinned[fact.case.version_id]
                 if policy.exits(rules, fact.currency, fact.past_due_amount):
-                    self._close(fact, noted)
+                    self._close(fact, rules, noted)
                 elif pk in self.woken or (fact.case.next_on is not None and fact.case.next_on <= noted.on):
                     day.decide(fact, rules)
             elif fact.past_due:
-                treatment = self.strategy.entry(fact, as_of=noted.on, assigned=chunk.assigned)
-                if treatment is not None and treatment.rules is not None:
+                treatment = self.strategy.entry(fact, as_of=noted.on, assigned=self.assigned)
+                if treatment is None:
+                    continue
+                if treatment.new and treatment.experiment is not None and treatment.arm is not None:
+                    self.assigned[treatment.experiment.pk, pk] = treatment.arm.pk
+                if treatment.rules is not None:
                     entering.append((fact, treatment.rules))
         for fact, rules in entering:
             self.pinned[rules.version_id] = rules
@@ -338,19 +396,26 @@ class _Played:
         self._carry(day)
         self.found.entering += len(entering)
 
-    def _close(self, fact: AccountFacts, noted: DayFound) -> None:
-        """The case ends: what it limited comes back, what is left open ages no new one."""
-        noted.restores += sum(service.rung > 0 for service in fact.services)
-        self._give_back(fact)
+    def _close(self, fact: AccountFacts, rules: PolicyRules, noted: DayFound) -> None:
+        """The case ends: what it limited comes back, for the fee that takes; what is left open ages no new one."""
+        restored = self._give_back(fact, rules)
+        noted.restores += restored
+        if restored and (fee := rules.reconnection_fee.of(fact.currency)):
+            noted.fees[fact.currency] += fee
         self._forget(fact, {bill.ref for bill in fact.past_due})
-        fact.status = AccountStatus.OVERDUE if fact.past_due else AccountStatus.CURRENT
+        if fact.status in (AccountStatus.COLLECTIONS, AccountStatus.AGENCY):
+            fact.status = AccountStatus.OVERDUE
+        self._settle(fact)
 
-    def _give_back(self, fact: AccountFacts) -> None:
-        gone = policy.RUNGS.index("disconnected")
-        for services in (fact.services, fact.child_services):
-            services[:] = [
-                service._replace(rung=0) if 0 < service.rung < gone else service for service in services
-            ]  # fmt: skip
+    def _give_back(self, fact: AccountFacts, rules: PolicyRules) -> int:
+        """The services that a case under these rules limited are active again; how many."""
+        restored, gone = 0, policy.RUNGS.index("disconnected")
+        for services in (fact.services, fact.child_services) if rules.limits_children else (fact.services,):
+            for place, service in enumerate(services):
+                if 0 < service.rung < gone:
+                    services[place] = service._replace(rung=0)
+                    restored += 1
+        return restored
 
     def _forget(self, fact: AccountFacts, left: set[str]) -> None:
         fact.case = None
@@ -417,9 +482,32 @@ class _Played:
                 for bill in self.chunk.ahead[bill_step.account_id]
             ]
         for fact, _rules, _code in day.write_offs:
-            self._forget(fact, set())
-            self.chunk.due[fact.pk], self.chunk.ahead[fact.pk] = [], []
-            fact.status = AccountStatus.WRITTEN_OFF
+            self._write_off(fact, day.as_of)
+
+    def _write_off(self, fact: AccountFacts, on: date) -> None:
+        """As ``cases.write_off``: what is contested, under an agreement or another account's stays open.
+
+        Where nothing else is open, nobody can write it off, and the case goes on.
+        """
+        chunk, kept = self.chunk, fact.covered(on) | self.chunk.of_others[fact.pk]
+        due = {bill.ref: bill.open_amount - bill.disputed_amount for bill in chunk.due[fact.pk]}
+        given_up = {
+            ref: amount
+            for ref, amount in ({bill.ref: bill.amount for bill in chunk.ahead[fact.pk]} | due).items()
+            if amount > 0 and ref not in kept
+        }
+        if not given_up or (fact.status, AccountStatus.WRITTEN_OFF) not in status.graph(Account):
+            return
+        for ref, amount in given_up.items():
+            self.given_up[fact.pk][ref] = self.given_up[fact.pk].get(ref, 0) + amount
+        self._forget(fact, set())
+        chunk.due[fact.pk] = [
+            bill._replace(open_amount=left)
+            for bill in chunk.due[fact.pk]
+            if (left := bill.open_amount - given_up.get(bill.ref, 0)) > 0
+        ]
+        chunk.ahead[fact.pk] = [bill for bill in chunk.ahead[fact.pk] if bill.ref not in given_up]
+        fact.status = AccountStatus.WRITTEN_OFF
 
 
 def _done(step: CaseStep, before: Done | None) -> Done:

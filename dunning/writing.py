@@ -240,7 +240,9 @@ def conditions(version: PolicyVersion, *, actor: str, as_of: date) -> list[Condi
             found.append(Condition("dry_run", False, text))
         else:
             text = f"Tried on the book of {latest.as_of:%d %b %Y}."
-            found += [Condition("dry_run", True, text, latest), _reach(latest)]
+            # Somebody answers for the furthest reach that was found: a shorter run after it does not take it back.
+            far = tried.filter(result__reach__exceeded=True, reach_accepted_by="").order_by("-pk").first()
+            found += [Condition("dry_run", True, text, latest), _reach(far or latest)]
     return found
 
 

@@ -11,7 +11,7 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 ADMINS_EDIT = ("segment", "experiment", "arm", "guardrail", "holdrule", "dryrun", "policychange")
 ADMINS_MAY = ("publish_policyversion", "exceed_blast_radius", "migrate_case", "run_experiment")
-SUPERVISORS_MAY = ("publish_policyversion", "exceed_blast_radius", "add_dryrun")
+SUPERVISORS_MAY = ("publish_policyversion", "exceed_blast_radius", "add_dryrun", "run_experiment")
 
 
 def add_rights(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:

@@ -7,4 +7,7 @@ facts      the facts of one account in memory, and what it owes on a day
 paying     how each kind of payer pays, and what falls out of that
 collecting calls, promises, plans and holds of the accounts that fell behind
 showcase   ten hand-made accounts that open the book
+shift      the agents at work
+strategy   admin and supervisor at work: an experiment, agency files, write-offs, a draft
+loading    all of it through the real import and the real days
 """

@@ -129,8 +129,11 @@ def load(plan: Plan, *, say: Callable[[str], None]) -> None:
             advance()
     if not strategy.is_proposed():
         say("Trying a draft")
+        at = _at(plan.as_of, PROPOSED)
         with journey.gathering():
-            strategy.propose(as_of=business_day.next_to_run(at=_at(plan.as_of, PROPOSED)), at=_at(plan.as_of, PROPOSED))
+            strategy.report_of_the_network(plan.folder / "network", as_of=plan.as_of, at=at)
+            strategy.propose(as_of=business_day.next_to_run(at=at), at=at)
+            journey.react_to_all(as_of=plan.as_of, at=at)
 
 
 @contextmanager

@@ -6,16 +6,20 @@ killed goes on.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from accounts import events, keeping
-from accounts.models import Service
+from accounts.importing.landing import import_folder
+from accounts.models import Service, ServiceStatus
 from accounts.refusals import Refused
 from agents import write_offs
 from agents.models import Agent, WorkItem
 from collections_desk import dry_runs
+from collections_desk.book import BOOK
 from collections_desk.demo.showcase import FIRST_NUMBER, STORIES
 from dunning import experiment_course, kinds, placements, writing
 from dunning.models import Agency, AgencyFile, Arm, DryRun, Experiment, GuardRail, Policy, PolicyVersion
@@ -23,12 +27,13 @@ from dunning.models import Agency, AgencyFile, Arm, DryRun, Experiment, GuardRai
 ADMIN, SUPERVISOR = "agent:admin", "agent:supervisor"
 
 #: Days before the demo's last one on which the experiment begins, and its length.
-EXPERIMENT_BEGINS, EXPERIMENT_DAYS = 45, 55
+EXPERIMENT_BEGINS, EXPERIMENT_DAYS = 52, 60
 KEPT_SINCE = 6
 #: An agency gets a file on Mondays and Thursdays and answers the day after.
 FILE_WEEKDAYS = (1, 4)
 #: A write-off waits so long before the supervisor decides: what an agency still brings in comes first.
 WAITS = timedelta(days=10)
+DECIDED_A_DAY = 2
 TRIED_DAYS = 14
 
 _WHY_WRITTEN_OFF = (
@@ -72,7 +77,7 @@ def _begin_experiment(*, as_of: date, at: datetime) -> None:
         name="Softer steps: a week more before anything is limited",
         policy=policy,
         metric=Experiment.Metric.COLLECTED,
-        metric_days=21,
+        metric_days=28,
         starts_on=as_of + timedelta(days=1),
         ends_on=as_of + timedelta(days=EXPERIMENT_DAYS),
         created_by=ADMIN,
@@ -129,7 +134,7 @@ def _write_off(*, as_of: date, at: datetime) -> None:
     hand_made = [f"A{FIRST_NUMBER + place}" for place in range(STORIES)]
     waiting = WorkItem.objects.filter(kind=WorkItem.Kind.APPROVAL, done_at=None, created_at__lte=at - WAITS)
     supervisor = Agent.objects.get(username="supervisor")
-    for item in waiting.exclude(account__ref__in=hand_made).order_by("pk"):
+    for item in waiting.exclude(account__ref__in=hand_made).order_by("pk")[:DECIDED_A_DAY]:
         approve = item.pk % _DECLINED_EACH != 0
         reason = _WHY_WRITTEN_OFF[item.pk % len(_WHY_WRITTEN_OFF)] if approve else "the agency still gets instalments"
         try:
@@ -154,6 +159,21 @@ def _keep_a_service(*, as_of: date, at: datetime) -> None:
 
 
 # The draft ------------------------------------------------------------------------------------------------------------
+
+
+def report_of_the_network(folder: Path, *, as_of: date, at: datetime) -> None:
+    """The network's own list of a few services, which stand elsewhere than where the desk believes them."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = Service.objects.filter(kind="mobile").order_by("-pk")
+    still_on = lines.filter(status=ServiceStatus.SUSPENDED, account__overdue__gt=0)[:4]
+    still_off = lines.filter(status=ServiceStatus.ACTIVE, account__overdue=0)[:2]
+    with (folder / "services.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("service_id", "account_id", "kind", "status"))
+        for services, status in ((still_on, ServiceStatus.ACTIVE), (still_off, ServiceStatus.OUTGOING_BARRED)):
+            for service in services.select_related("account"):
+                writer.writerow((service.ref, service.account.ref, service.kind, status.value))
+    import_folder(folder, BOOK, on=as_of, at=at, actor="import")
 
 
 def is_proposed() -> bool:

@@ -93,6 +93,7 @@ class Migration(migrations.Migration):
                 ("asked_at", models.DateTimeField()),
                 ("started_at", models.DateTimeField(blank=True, null=True)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("seen_at", models.DateTimeField(blank=True, null=True)),
                 ("accounts_total", models.PositiveIntegerField(default=0)),
                 ("accounts_done", models.PositiveIntegerField(default=0)),
                 ("cancel_asked", models.BooleanField(default=False)),

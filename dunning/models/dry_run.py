@@ -29,6 +29,8 @@ class DryRun(models.Model):
     asked_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    #: When its worker last told how far it is: one that is silent for long has died.
+    seen_at = models.DateTimeField(null=True, blank=True)
     accounts_total = models.PositiveIntegerField(default=0)
     accounts_done = models.PositiveIntegerField(default=0)
     cancel_asked = models.BooleanField(default=False)

@@ -451,6 +451,16 @@ steps:
 """
 
 
+PLACED_LATER = """
+code: late
+enters: {min_amount: "1.00", min_days: 1}
+steps:
+  - {code: notice, day: 2, action: notify, channels: [email], template: placement-notice, pay_by_days: 5}
+  - {code: give-up, day: 10, action: write_off, approval: required}
+  - {code: agency, day: 20, action: place_with_agency, agency: northside, warned_by: notice, notice_days: 5}
+"""
+
+
 def story() -> Story:
     told = Story(TODAY, policy=LATE)
     told.account(segment="gold")
@@ -465,6 +475,16 @@ def test_a_write_off_that_waits_for_approval_is_withdrawn_when_the_account_pays(
     told.pays("120.00")
     told.expect(queue=[], status="current")
     assert not WriteOff.objects.exists()
+
+
+def test_a_write_off_that_waits_is_still_to_be_decided_when_an_agency_gets_the_account() -> None:
+    told = Story(TODAY, policy=PLACED_LATER)
+    told.account(segment="gold")
+    told.bill(TODAY, "120.00", tax_amount="20.00")
+    told.days_pass(until=day(11))
+    told.expect(queue=["approval: give-up"])
+    told.days_pass(until=day(30))
+    told.expect(status="agency", queue=["approval: give-up"])
 
 
 def test_a_write_off_that_waits_takes_what_is_open_when_it_is_approved() -> None:

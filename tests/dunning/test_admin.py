@@ -570,6 +570,15 @@ class TestMovingCases:
         assert "1 open case follows residential@2 now." in said
         assert Case.objects.get(version=target) == cases[1]
 
+    def test_when_all_have_moved_the_page_begins_afresh(self, desk: Client) -> None:
+        version = published()
+        Case.objects.create(account=owing("50.00"), version=version, opened_on=TODAY, warnings_from=TODAY)
+        target = writing.publish(draft_of({**residential(), "priority": 7}), actor="x", at=moment())
+        asked = {"source": version.pk, "target": target.pk}
+        said = desk.post("/admin/dunning/policy/move-cases/", asked, follow=True).content.decode()
+        assert "1 open case follows residential@2 now." in said
+        assert "not one of the available choices" not in said
+
     def test_supervisors_do_not_move_cases(self) -> None:
         version = published()
         client = browser("supervisor")

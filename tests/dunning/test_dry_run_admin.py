@@ -5,11 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import AccountEvent
 from collections_desk.celery import app
@@ -124,6 +126,14 @@ class TestFollowing:
         assert "Nothing was found out" in desk.get(page(waits)).content.decode()
         assert "It ends after the accounts it is at" in desk.get(page(runs)).content.decode()
         assert desk.get(page(runs, "cancel/")).status_code == 405
+
+    def test_one_whose_worker_died_is_ended_by_whoever_cancels_it(self, desk: Client, version: PolicyVersion) -> None:
+        silent = timezone.now() - timedelta(minutes=3)
+        run = make_dry_run(version, state="running", result=None, cancel_asked=True, seen_at=silent)
+        assert "has probably died" in desk.get(page(run)).content.decode()
+        desk.post(page(run, "cancel/"))
+        run.refresh_from_db()
+        assert run.state == "cancelled"
 
     def test_one_that_failed_says_why(self, desk: Client, version: PolicyVersion) -> None:
         run = make_dry_run(version, state="failed", result=None, problem="The worker was stopped.")

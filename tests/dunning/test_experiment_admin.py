@@ -170,13 +170,18 @@ class TestPlanning:
         assert "Before it can start:" in told
         assert "The shares come to 90.00 %, not to 100 %." in told
 
-    def test_supervisors_read_it_and_change_nothing(self) -> None:
+    def test_supervisors_read_a_plan_and_change_nothing_of_it(self) -> None:
         experiment, client = planned(), browser("supervisor")
         assert "_save" not in text(client.get(page(experiment)))
         assert client.post(page(experiment), {}).status_code == 403
         assert client.get(f"{LIST}add/").status_code == 403
-        assert client.post(page(experiment, "start")).status_code == 403
         assert browser("agent").get(LIST, follow=True).status_code == 403
+
+    def test_a_supervisor_is_the_second_pair_of_eyes_that_starts_it(self) -> None:
+        experiment = planned()
+        browser("supervisor").post(page(experiment, "start"))
+        experiment.refresh_from_db()
+        assert (experiment.state, experiment.started_by.partition(":")[0]) == ("running", "agent")
 
 
 class TestStarting:
@@ -247,7 +252,7 @@ class TestRunning:
             "Too many calls.",
         )
         assert "(stopped)" in text(desk.get(LIST))
-        assert browser("supervisor").post(address, {"reason": "No."}).status_code == 403
+        assert browser("agent").post(address, {"reason": "No."}).status_code == 302  # to log in as somebody else
 
     def test_the_results_are_a_table_and_a_file(self, desk: Client) -> None:
         first = TODAY - 40 * DAY

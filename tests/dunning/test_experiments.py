@@ -230,6 +230,7 @@ class TestWhoGetsWhichArm:
                     experiments=under_way,
                     rules_by_version=rules,
                     assigned={},
+                    as_of=TODAY,
                 )
 
 

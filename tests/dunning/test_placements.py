@@ -84,7 +84,7 @@ def test_a_placement_is_told_with_what_an_agency_has_to_know_and_once(agency: Ag
         "account": placement.account.ref,
         "customer": "'=Cmd()",
         "address": "1 Main Street\nLeeds",
-        "phone": "'+441134960000",
+        "phone": "+441134960000",
         "email": "c@x.example",
         "amount": "250.00",
         "currency": "EUR",
