@@ -73,6 +73,9 @@ def empty_database(name: str) -> Database:
     """A database with the tables and nothing in them, copied from the test's own."""
     own = connection.settings_dict["NAME"]
     connection.close()
+    with psycopg.connect(_url("postgres"), autocommit=True) as line:
+        # A page that a browser still had open when its test ended may have left its connection behind.
+        line.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [own])
     return _create(f"{own}_{name}", template=own)
 
 
