@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -9,6 +10,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
@@ -37,6 +39,16 @@ from accounts.money import plain
 # Roles are the three groups of agents.rights; people get them on their own page.
 if admin.site.is_registered(Group):
     admin.site.unregister(Group)
+
+
+def actor_of(request: HttpRequest) -> str:
+    """How events name the person at this page."""
+    return f"agent:{request.user.get_username()}"
+
+
+def signed(name: str, at: datetime) -> str:
+    """Who did something and when, as the pages tell it."""
+    return f"{name}, {timezone.localtime(at):%d %b %Y, %H:%M}"
 
 
 class NothingToEdit:

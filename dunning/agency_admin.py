@@ -21,7 +21,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextareaWidget
 
 from accounts import events
-from accounts.admin import ReadOnlyAdmin, desk_page, in_currency
+from accounts.admin import ReadOnlyAdmin, actor_of, desk_page, in_currency
 from accounts.business_day import business_date
 from accounts.refusals import Refused
 from dunning import placements
@@ -29,10 +29,6 @@ from dunning.models import Agency, AgencyFile, Placement
 
 #: Of open placements and of files, on one page.
 MOST_PLACEMENTS, MOST_FILES = 200, 60
-
-
-def _actor(request: HttpRequest) -> str:
-    return f"agent:{request.user.get_username()}"
 
 
 class AnswerForm(forms.Form):
@@ -144,7 +140,7 @@ class AgencyAdmin(ModelAdmin):
         """Make today's file."""
         agency = self._agency(request, object_id)
         at = timezone.now()
-        file = placements.make_file(agency, as_of=business_date(at=at), at=at, actor=_actor(request))
+        file = placements.make_file(agency, as_of=business_date(at=at), at=at, actor=actor_of(request))
         if file is None:
             messages.info(request, f"{agency.name} knows everything already.")
         else:
@@ -160,7 +156,7 @@ class AgencyAdmin(ModelAdmin):
         events.record(
             account_id=None,
             kind=events.PERSONAL_DATA_READ,
-            actor=_actor(request),
+            actor=actor_of(request),
             at=at,
             on=business_date(at=at),
             payload={"agency": agency.code, "file": file.number},
@@ -180,7 +176,7 @@ class AgencyAdmin(ModelAdmin):
             at = timezone.now()
             try:
                 placements.acknowledge(
-                    file, **form.cleaned_data, as_of=business_date(at=at), at=at, actor=_actor(request)
+                    file, **form.cleaned_data, as_of=business_date(at=at), at=at, actor=actor_of(request)
                 )
             except Refused as refusal:
                 form.add_error(None, str(refusal))

@@ -194,20 +194,10 @@ class Day:
         payload: Mapping[str, object] | None = None,
         react: bool = False,
     ) -> None:
-        self.events.append(self._event(fact, rules, kind, reason=reason, payload=payload, react=react))
-
-    def _event(
-        self,
-        fact: AccountFacts,
-        rules: PolicyRules,
-        kind: str,
-        *,
-        reason: str = "",
-        payload: Mapping[str, object] | None = None,
-        react: bool = False,
-    ) -> events.EventRow:
-        return events.EventRow(
-            fact.pk, kind, rules.actor, self.at, self.as_of, reason, rules.label, payload or {}, react=react
+        self.events.append(
+            events.EventRow(
+                fact.pk, kind, rules.actor, self.at, self.as_of, reason, rules.label, payload or {}, react=react
+            )
         )
 
     def _act(self, fact: AccountFacts, rules: PolicyRules, outcome: Outcome) -> Outcome:
@@ -304,7 +294,8 @@ class Day:
         stage = f"{fact.pk} {oldest.ref} {outcome.step.code} {outcome.repeat}"
         key = sha256(stage.encode()).hexdigest()[:32]
         payload = {"amount": str(from_mills(fee)), "kind": str(kind)}
-        event = self._event(fact, rules, events.FEE_CHARGED, reason=outcome.step.code, payload=payload)
+        code, at, on = outcome.step.code, self.at, self.as_of
+        event = events.EventRow(fact.pk, events.FEE_CHARGED, rules.actor, at, on, code, rules.label, payload)
         self.fees.append(NewFee(fact.pk, kind, from_mills(fee), key, event))
         return outcome
 

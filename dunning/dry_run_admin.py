@@ -25,6 +25,7 @@ from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldBooleanWidget
 
 from accounts import business_day, events
+from accounts.admin import actor_of
 from accounts.refusals import Refused
 from dunning import dry_run_results, kinds, writing
 from dunning.models import DryRun, PolicyVersion
@@ -163,7 +164,7 @@ class DryRunAdmin(ModelAdmin):
             raise PermissionDenied
         run = self._run(request, pk)
         try:
-            writing.accept_reach(run, actor=_actor(request), reason=request.POST.get("reason", ""), at=timezone.now())
+            writing.accept_reach(run, actor=actor_of(request), reason=request.POST.get("reason", ""), at=timezone.now())
         except Refused as refusal:
             messages.error(request, str(refusal))
         else:
@@ -240,8 +241,8 @@ class DryRunAdmin(ModelAdmin):
         if version is not None and version.state == PolicyVersion.State.DRAFT:
             shown["is_changed"] = writing.digest_of(writing.document_of(version)) != run.digest
             on = business_day.business_date(at=timezone.now())
-            shown["conditions"] = writing.conditions(version, actor=_actor(request), as_of=on)
-            shown["is_editor"] = _actor(request) == writing.last_editor(version)
+            shown["conditions"] = writing.conditions(version, actor=actor_of(request), as_of=on)
+            shown["is_editor"] = actor_of(request) == writing.last_editor(version)
         return shown
 
     def _run(self, request: HttpRequest, pk: int) -> DryRun:
@@ -275,7 +276,7 @@ def ask(version: PolicyVersion, *, days: int, moves_cases: bool, request: HttpRe
         as_of=as_of,
         days=days,
         moves_cases=moves_cases,
-        asked_by=_actor(request),
+        asked_by=actor_of(request),
         asked_at=at,
     )
     events.record(
@@ -292,10 +293,6 @@ def ask(version: PolicyVersion, *, days: int, moves_cases: bool, request: HttpRe
         run.problem = "The workers could not be asked: their broker (Redis) does not answer. Try again once it is back."
         run.save(update_fields=["state", "finished_at", "problem"])
     return run
-
-
-def _actor(request: HttpRequest) -> str:
-    return f"agent:{request.user.get_username()}"
 
 
 def _codes(run: DryRun) -> list[str]:

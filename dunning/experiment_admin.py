@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -26,6 +26,7 @@ from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminRadioSelectWidget, UnfoldAdminTextInputWidget
 
 from accounts import business_day
+from accounts.admin import actor_of, signed
 from accounts.refusals import Refused
 from dunning import experiment_course, experiment_results, writing
 from dunning.experiment_results import ArmResult, MetricResult, Results, label_of
@@ -36,10 +37,6 @@ PLANNED, RUNNING, ENDED = Experiment.State.PLANNED, Experiment.State.RUNNING, Ex
 STATE_COLOURS = {"Planned": "info", "Running": "success", "Ended": "warning"}
 #: Versions that an arm may get; a draft is put on trial when the experiment starts.
 TRIABLE = (PolicyVersion.State.DRAFT, PolicyVersion.State.TRIAL, PolicyVersion.State.RETIRED)
-
-
-def _actor(request: HttpRequest) -> str:
-    return f"agent:{request.user.get_username()}"
 
 
 def _number(number: Decimal) -> str:
@@ -308,11 +305,11 @@ class ExperimentAdmin(ModelAdmin):
 
     @display(description="planned by")
     def planned_by(self, experiment: Experiment) -> str:
-        return _told(experiment.created_by, experiment.created_at)
+        return signed(writing.name_of(experiment.created_by), experiment.created_at)
 
     @display(description="started by")
     def begun(self, experiment: Experiment) -> str:
-        return _told(experiment.started_by, experiment.started_at) if experiment.started_at else "-"
+        return signed(writing.name_of(experiment.started_by), experiment.started_at) if experiment.started_at else "-"
 
     @display(description="decided by", ordering="metric")
     def decided_by(self, experiment: Experiment) -> str:
@@ -368,7 +365,7 @@ class ExperimentAdmin(ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Experiment, form: Any, change: bool) -> None:
         if not change:
-            obj.created_by, obj.created_at = _actor(request), timezone.now()
+            obj.created_by, obj.created_at = actor_of(request), timezone.now()
             super().save_model(request, obj, form, change)
             return
         if not experiment_course.lock_planned(obj.pk):
@@ -383,7 +380,7 @@ class ExperimentAdmin(ModelAdmin):
         if change and (form.has_changed() or any(formset.has_changed() for formset in formsets)):
             # The plan is whoever wrote it last: that person does not start it.
             experiment = form.instance
-            experiment.created_by, experiment.created_at = _actor(request), timezone.now()
+            experiment.created_by, experiment.created_at = actor_of(request), timezone.now()
             experiment.save(update_fields=["created_by", "created_at"])
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
@@ -427,7 +424,7 @@ class ExperimentAdmin(ModelAdmin):
             "title": f"Start {experiment.name}?",
             "sentences": _sentences(experiment),
             "drafts": drafts,
-            "problems": experiment_course.problems(experiment, actor=_actor(request), as_of=_today(), drafts=True),
+            "problems": experiment_course.problems(experiment, actor=actor_of(request), as_of=_today(), drafts=True),
         }
         return self._page(request, experiment, "admin/dunning/experiment/start.html", context)
 
@@ -446,7 +443,7 @@ class ExperimentAdmin(ModelAdmin):
             try:
                 experiment_course.end(
                     experiment,
-                    actor=_actor(request),
+                    actor=actor_of(request),
                     at=timezone.now(),
                     as_of=_today(),
                     reason=form.cleaned_data["reason"],
@@ -489,7 +486,7 @@ class ExperimentAdmin(ModelAdmin):
             try:
                 reason = form.cleaned_data["reason"]
                 experiment_course.stop_arm(
-                    stopping, actor=_actor(request), at=timezone.now(), as_of=_today(), reason=reason
+                    stopping, actor=actor_of(request), at=timezone.now(), as_of=_today(), reason=reason
                 )
             except Refused as refusal:
                 messages.error(request, str(refusal))
@@ -524,11 +521,6 @@ class ExperimentAdmin(ModelAdmin):
         return TemplateResponse(request, template, {**self.admin_site.each_context(request), **shared, **context})
 
 
-def _told(actor: str, at: datetime) -> str:
-    """Who did it and when, as a version's history tells it."""
-    return f"{writing.name_of(actor)}, {timezone.localtime(at):%d %b %Y, %H:%M}"
-
-
 def _runs(request: HttpRequest) -> bool:
     return bool(request.user.has_perm("dunning.run_experiment"))
 
@@ -542,7 +534,7 @@ def _today() -> date:
 
 
 def _start(experiment: Experiment, request: HttpRequest) -> None:
-    actor, at = _actor(request), timezone.now()
+    actor, at = actor_of(request), timezone.now()
     for arm in _arms(experiment):
         if arm.version is not None and arm.version.state == PolicyVersion.State.DRAFT:
             experiment_course.put_on_trial(arm.version, actor=actor, at=at)

@@ -14,6 +14,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from unfold.admin import ModelAdmin
 
+from accounts.admin import actor_of
 from accounts.business_day import business_date
 from accounts.models import Hold
 from accounts.refusals import Refused
@@ -103,7 +104,7 @@ class HoldRuleAdmin(ModelAdmin):
         try:
             told = hold_rules.change(
                 rules=rules,
-                actor=f"agent:{request.user.get_username()}",
+                actor=actor_of(request),
                 as_of=business_date(at=at),
                 at=at,
                 seen=request.POST.get("seen", ""),

@@ -26,7 +26,7 @@ from unfold.admin import ModelAdmin, StackedInline
 from unfold.decorators import action, display
 
 from accounts import business_day
-from accounts.admin import ReadOnlyInline
+from accounts.admin import ReadOnlyInline, actor_of, signed
 from accounts.refusals import Refused
 from dunning import describing, migrating, previewing, rulebook, writing
 from dunning.models import Case, Policy, PolicyVersion, Step
@@ -53,18 +53,8 @@ MOST_MOVED_AT_ONCE = 20_000
 MOST_SHOWN = 200
 
 
-def actor_of(request: HttpRequest) -> str:
-    """How events name the person at this page."""
-    return f"agent:{request.user.get_username()}"
-
-
 def _today() -> date:
     return business_day.business_date(at=timezone.now())
-
-
-def _told(actor: str, at: datetime) -> str:
-    """Who did it and when, as the history tells it."""
-    return f"{writing.name_of(actor)}, {timezone.localtime(at):%d %b %Y, %H:%M}"
 
 
 def _version_link(version: PolicyVersion | None, text: str) -> str:
@@ -335,11 +325,11 @@ class PolicyVersionAdmin(ModelAdmin):
 
     @display(description="drafted")
     def drafted(self, version: PolicyVersion) -> str:
-        return _told(version.created_by, version.created_at)
+        return signed(writing.name_of(version.created_by), version.created_at)
 
     @display(description="published")
     def put_in_force(self, version: PolicyVersion) -> str:
-        return _told(version.published_by, version.published_at) if version.published_at else "-"
+        return signed(writing.name_of(version.published_by), version.published_at) if version.published_at else "-"
 
     # Who may do what --------------------------------------------------------------------------------------------------
 

@@ -266,7 +266,7 @@ class _Findings:
         if value is None:
             return
         if not isinstance(value, Mapping):
-            if not _ONE_AMOUNT.fullmatch(_amount_text(value)):
+            if not _ONE_AMOUNT.fullmatch(amount_text(value)):
                 self.add(path, 'must be an amount of at least 0 such as "10.00", or a map of amounts by currency')
             return
         if not value:
@@ -274,7 +274,7 @@ class _Findings:
         for currency, amount in value.items():
             inner = f"{path}.{currency}"
             try:
-                if money.parse_amount(_amount_text(amount), str(currency)) < 0:
+                if money.parse_amount(amount_text(amount), str(currency)) < 0:
                     self.add(inner, "must not be below 0")
             except (money.BadAmount, money.UnknownCurrency) as error:
                 self.add(inner, str(error))
@@ -287,7 +287,7 @@ class _Findings:
         self.keys(value, path, FEE_RULE)
         self.amount(value.get("amount"), f"{path}.amount")
         percent = value.get("percent")
-        if percent is not None and not (_PERCENT.fullmatch(_amount_text(percent)) and Decimal(str(percent)) <= 100):
+        if percent is not None and not (_PERCENT.fullmatch(amount_text(percent)) and Decimal(str(percent)) <= 100):
             self.add(f"{path}.percent", 'must be a percentage from 0 to 100 such as "1.5"')
         if value.get("combine") is not None:
             self.one_of(value["combine"], f"{path}.combine", COMBINED)
@@ -395,7 +395,8 @@ def is_fee_rule(value: Any) -> bool:
     return isinstance(value, Mapping) and any(key in FEE_RULE for key in value)
 
 
-def _amount_text(value: Any) -> str:
+def amount_text(value: Any) -> str:
+    """A number or a text of a file as text; something else as what no amount looks like."""
     if isinstance(value, str):
         return value.strip()
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
@@ -453,7 +454,7 @@ def tidy_fee(value: Any) -> Any:
     if not is_fee_rule(value):
         return tidy_amount(value)
     amount = tidy_amount(value.get("amount"))
-    percent = _amount_text(value.get("percent") or "0")
+    percent = amount_text(value.get("percent") or "0")
     if not Decimal(percent):
         return amount
     return {"amount": amount, "percent": percent, "combine": value.get("combine") or COMBINED[0]}
@@ -463,8 +464,8 @@ def tidy_amount(value: Any) -> str | dict[str, str]:
     """An amount as text, or such texts by currency; not said is nothing."""
     if isinstance(value, Mapping):
         # In one order: the database keeps none.
-        return {currency: _amount_text(amount) for currency, amount in sorted(value.items())}
-    return "0" if value is None else _amount_text(value)
+        return {currency: amount_text(amount) for currency, amount in sorted(value.items())}
+    return "0" if value is None else amount_text(value)
 
 
 def tidy_audience(value: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from unfold.decorators import display
 from unfold.widgets import INPUT_CLASSES, SELECT_CLASSES, TEXTAREA_CLASSES
 
 from accounts import business_day
-from accounts.admin import desk_page
+from accounts.admin import actor_of, desk_page
 from accounts.money import plain
 from dunning import segment_rules, segments
 from dunning.models import Segment
@@ -42,10 +42,6 @@ FACTS_SHOWN = 4
 VALUES_KEY, VALUES_KEPT_SECONDS = "dunning:segment-values", 600
 
 _ROW = re.compile(r"(?:all|any)\[(\d+)\](?:\.\w+)?")
-
-
-def _actor(request: HttpRequest) -> str:
-    return f"agent:{request.user.get_username()}"
 
 
 # --- The rule as a field ----------------------------------------------------------------------------------------------
@@ -238,7 +234,7 @@ class SegmentAdmin(ModelAdmin):
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **beside})
 
     def save_model(self, request: HttpRequest, obj: Segment, form: Any, change: bool) -> None:
-        segments.keep(obj, actor=_actor(request), at=timezone.now())
+        segments.keep(obj, actor=actor_of(request), at=timezone.now())
         if not obj.active and (names := segments.named_by(obj.code)):
             messages.warning(request, f"{obj.code} is switched off, and named by {', '.join(names)}.")
 
@@ -250,7 +246,7 @@ class SegmentAdmin(ModelAdmin):
         return super().delete_view(request, object_id, extra_context)
 
     def delete_model(self, request: HttpRequest, obj: Segment) -> None:
-        segments.remove(obj, actor=_actor(request), at=timezone.now())
+        segments.remove(obj, actor=actor_of(request), at=timezone.now())
 
     # What they find ---------------------------------------------------------------------------------------------------
 

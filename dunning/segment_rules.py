@@ -10,11 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from accounts import money
-from dunning.policy_file import Problem
+from dunning.policy_file import Problem, amount_text
 
 TEXT, CHOICE, NUMBER, AMOUNT, DAYS, TRUTH = "text", "choice", "number", "amount", "days", "truth"
 
@@ -272,25 +271,17 @@ def _wrong(fact: Fact, operator: str, value: Any) -> str:
 
 def _wrong_amount(value: Any) -> str:
     if not isinstance(value, Mapping):
-        fine = _AMOUNT.fullmatch(_amount_text(value))
+        fine = _AMOUNT.fullmatch(amount_text(value))
         return "" if fine else 'must be an amount such as "10.00", or a map of amounts by currency'
     if not value:
         return "must name at least one currency"
     for currency, amount in value.items():
         try:
-            if money.parse_amount(_amount_text(amount), str(currency)) < 0:
+            if money.parse_amount(amount_text(amount), str(currency)) < 0:
                 return f"must not be below 0 ({currency})"
         except (money.BadAmount, money.UnknownCurrency) as error:
             return f"{currency}: {error}"
     return ""
-
-
-def _amount_text(value: Any) -> str:
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        return "?"
-    return f"{Decimal(str(value)):f}"
 
 
 # --- One form ---------------------------------------------------------------------------------------------------------
@@ -307,7 +298,7 @@ def tidy_condition(condition: Mapping[str, Any]) -> dict[str, Any]:
     fact, operator, value = asked(condition)
     if fact.type == AMOUNT:
         one_by_one = isinstance(value, Mapping)
-        value = {code: _amount_text(part) for code, part in value.items()} if one_by_one else _amount_text(value)
+        value = {code: amount_text(part) for code, part in value.items()} if one_by_one else amount_text(value)
     elif operator in OF_MANY:
         value = list(dict.fromkeys(one.strip() for one in value))
     elif isinstance(value, str):
