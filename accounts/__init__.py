@@ -18,6 +18,8 @@ In the order a bill travels:
 ``write_offs``    write-offs and recoveries in the journal
 ``settling``      open amounts, journal and status brought to what the facts say
 ``holds``         reasons to stop some effects for a time
+``wishes``        what customers want of us, and who speaks for them
+``sensitive_words``  words that ask for care (pure)
 ``keeping``       services kept from limits for a time
 ``journals``      the chart of accounts, and the export
 ``audit``         the seal over the events, and its proof

@@ -23,12 +23,14 @@ from accounts.models import (
     Bill,
     Consent,
     ContactPoint,
+    ContactPreference,
     Customer,
     Fee,
     Hold,
     JournalEntry,
     Payment,
     RejectedRow,
+    Representative,
     Seal,
     Service,
     UnreachableAddress,
@@ -116,14 +118,42 @@ def in_currency(row: Any, name: str) -> str:
 
 class ContactPoints(ReadOnlyInline):
     model = ContactPoint
+    fields = ("ref", "kind", "value", "use", "line", "shared", "permitted", "preferred", "valid_from", "valid_to")
 
 
 class Consents(ReadOnlyInline):
     model = Consent
+    fields = ("channel", "purpose", "value", "given", "at", "until", "source", "evidence", "recorded_by")
+    ordering = ("-at", "-pk")
+
+
+class Preferences(ReadOnlyInline):
+    model = ContactPreference
+    fields = (
+        "kind",
+        "wanted",
+        "weekdays",
+        "opens",
+        "closes",
+        "place",
+        "channel",
+        "starts_at",
+        "ends_at",
+        "recorded_by",
+    )
+    ordering = ("-starts_at", "-pk")
+
+
+class Representatives(ReadOnlyInline):
+    model = Representative
+    fields = ("role", "name", "organisation", "may_be_told", "since", "until", "written_to_at", "answered_at")
+    ordering = ("-since", "-pk")
 
 
 class Vulnerabilities(ReadOnlyInline):
     model = Vulnerability
+    fields = ("category", "severity", "needs", "noted_on", "review_on", "ended_on", "consented_at", "recorded_by")
+    ordering = ("-noted_on", "-pk")
 
 
 class AccountsOfCustomer(ReadOnlyInline):
@@ -139,7 +169,7 @@ class CustomerAdmin(ReadOnlyAdmin):
     search_help_text = "Customer id or phone number, exactly"
     own_ids = ("ref", "phone")
     of_account = False
-    inlines = (AccountsOfCustomer, ContactPoints, Consents, Vulnerabilities)
+    inlines = (AccountsOfCustomer, ContactPoints, Consents, Preferences, Representatives, Vulnerabilities)
 
 
 STATUS_COLOURS = {

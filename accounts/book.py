@@ -43,6 +43,13 @@ CUSTOMERS = FileSpec(
         Column("phone", columns.text(40)),
         Column("birth_date", columns.DATE),
     ),
+    prepares=(
+        # Where their clock is and what they speak, the customer knows better than billing.
+        "UPDATE stage s SET timezone = t.timezone FROM accounts_customer t "
+        "WHERE t.ref = s.customer_id AND t.timezone_stated_on IS NOT NULL",
+        "UPDATE stage s SET language = t.language FROM accounts_customer t "
+        "WHERE t.ref = s.customer_id AND t.language_stated_on IS NOT NULL",
+    ),
 )
 
 _HAS_MONEY = """(EXISTS (SELECT 1 FROM accounts_bill m WHERE m.account_id = t.id)
@@ -262,6 +269,11 @@ CONTACTS = FileSpec(
         Column("customer_id", columns.ID, required=True, refers_to=Customer),
         Column("kind", columns.one_of(ContactPoint.Kind.values), required=True),
         Column("value", columns.text(400), required=True),
+        Column("use", columns.one_of(ContactPoint.Use.values)),
+        Column("line_type", columns.one_of(ContactPoint.Line.values), into="line"),
+        Column("source", columns.one_of(ContactPoint.Source.values)),
+        Column("shared", columns.BOOLEAN),
+        Column("permitted", columns.BOOLEAN),
         Column("preferred", columns.BOOLEAN),
         Column("valid_from", columns.DATE),
         Column("valid_to", columns.DATE),
@@ -273,13 +285,29 @@ CONTACTS = FileSpec(
 CONSENTS = FileSpec(
     file="consents.csv",
     model=Consent,
-    key=("customer_id", "channel", "at"),
+    key=("customer_id", "channel", "purpose", "value", "at"),
     columns=(
         Column("customer_id", columns.ID, required=True, refers_to=Customer),
         Column("channel", columns.one_of(Consent.Channel.values), required=True),
+        Column("purpose", columns.one_of(Consent.Purpose.values)),
+        Column("value", columns.text(254)),
         Column("given", columns.BOOLEAN, required=True),
         Column("at", columns.MOMENT, required=True),
+        Column("until", columns.MOMENT),
         Column("source", columns.text(120)),
+        Column("evidence", columns.text(1000)),
+    ),
+    checks=(
+        row_check(
+            "until",
+            "only what is given ends of itself, and after it began",
+            "s.until IS NOT NULL AND (NOT s.given OR s.until <= s.at)",
+        ),
+    ),
+    prepares=(
+        # Who says no more speaks of the bills, on the whole channel.
+        f"UPDATE stage SET purpose = coalesce(purpose, '{Consent.Purpose.SERVICE}'), value = coalesce(value, '') "
+        "WHERE purpose IS NULL OR value IS NULL",
     ),
 )
 

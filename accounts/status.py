@@ -156,7 +156,7 @@ def settled_status(
     """
     if overdue > 0 and status in (AccountStatus.CURRENT, AccountStatus.CLOSED, AccountStatus.WRITTEN_OFF):
         return AccountStatus.OVERDUE
-    if written_off and status == AccountStatus.CLOSED:
+    if written_off and status in (AccountStatus.CURRENT, AccountStatus.CLOSED):
         # A recovery went back. The graph leads there over overdue, where the next line takes it on.
         return AccountStatus.OVERDUE
     if past_due == 0 and status in (AccountStatus.OVERDUE, AccountStatus.COLLECTIONS, AccountStatus.AGENCY):

@@ -7,8 +7,12 @@ In the order of an agent's day:
 ``rights``        who may do and see what
 ``priority``      why an account is on top (pure)
 ``queue``         the leased queue: claim, keep, release, complete
-``timeline``      an account's history, merged
+``timeline``      an account's history, merged; ``event_words`` kinds of events in words
 ``calls``         conversations and what came of them
+``offering``      the next account whose customer may be called
+``answers``       what customers write, as agents work it
+``habits``        the calls among what customers answer
+``card_numbers``  no card number is kept: refused, and said back masked (pure)
 ``covered``       which bills a promise or plan is about
 ``promises``      what a customer undertakes to pay, kept or broken
 ``instalments``   splitting a debt over dates (pure)

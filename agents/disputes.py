@@ -12,7 +12,7 @@ from accounts import events, holds, settling
 from accounts.models import Adjustment, Bill, Hold
 from accounts.models.fields import DESK_PREFIX
 from accounts.refusals import Refused
-from agents import covered, kinds
+from agents import card_numbers, covered, kinds
 from agents.models import Dispute
 
 
@@ -38,7 +38,11 @@ def open_dispute(
     note: str = "",
     ref: str | None = None,
 ) -> Dispute:
-    """Contest an amount of a bill; without a bill, of the account. Raises ``CannotDispute``."""
+    """Contest an amount of a bill; without a bill, of the account.
+
+    Raises ``CannotDispute`` and ``card_numbers.CannotKeepCard``.
+    """
+    reason, note = card_numbers.without_cards(reason), card_numbers.without_cards(note)
     if len(reason) > 60:
         raise CannotDispute("The reason is longer than 60 characters: put the story into the note.", code="invalid")
     with transaction.atomic():
@@ -92,8 +96,9 @@ def open_dispute(
 def resolve(*, dispute_id: int, outcome: str, actor: str, as_of: date, at: datetime, note: str = "") -> Dispute:
     """Decide a dispute: its hold ends; upheld, the desk credits the amount until billing's own credit arrives.
 
-    Raises ``CannotResolve``.
+    Raises ``CannotResolve`` and ``card_numbers.CannotKeepCard``.
     """
+    note = card_numbers.without_cards(note)
     if outcome not in Dispute.Outcome.values:
         raise CannotResolve(f"A dispute is {', '.join(Dispute.Outcome.values)}.", code="invalid")
     with transaction.atomic():

@@ -11,9 +11,12 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
-from accounts.models import Bill, Hold
+from accounts import wishes
+from accounts.models import Bill, Consent, ContactPreference, Hold, Representative
 from accounts.money import BadAmount, parse_amount
+from accounts.sensitive_words import crisis_in, diagnosis_in
 from agents.models import Disposition, Dispute, Interaction
+from dunning.gate.checks.cards import masked
 
 #: Holds a person places; the others come with a promise, a plan or a dispute.
 HOLDS_BY_HAND = tuple(
@@ -38,6 +41,9 @@ DISPUTE_REASONS = (
     ("cancelled", "Cancelled before"),
     ("other", "Something else"),
 )
+
+#: Fields in which people write freely.
+PROSE = frozenset({"note", "text", "override_reason"})
 
 
 class DayInput(forms.DateInput):
@@ -93,6 +99,21 @@ class Talk(forms.Form):
         """The ticked bills, or none for the operation's own choice."""
         return self.cleaned_data["bills"] or None
 
+    def clean(self) -> dict[str, Any]:
+        """A card number is not kept: the form comes back with it masked, to be saved like that."""
+        given = super().clean() or self.cleaned_data
+        shown = {name: masked(text) for name in PROSE & given.keys() if (text := given[name])}
+        if any(found for _, found in shown.values()):
+            typed: Any = self.data
+            typed = typed.copy()
+            for name, (text, _) in shown.items():
+                typed[self.add_prefix(name)] = text
+            self.data = typed
+            self.add_error(
+                None, "There was a card number in it, and none may be kept. It is masked now: save it like this?"
+            )
+        return given
+
 
 class CallForm(Talk):
     direction = forms.ChoiceField(choices=Interaction.Direction, initial=Interaction.Direction.OUTBOUND)
@@ -107,6 +128,8 @@ class CallForm(Talk):
     amount = AmountField(required=False, label="Promised amount")
     due_on = forms.DateField(required=False, widget=DayInput, label="Promised for")
     note = forms.CharField(required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 1}))
+    override_code = forms.CharField(required=False, max_length=30)
+    override_reason = forms.CharField(required=False, max_length=300, label="In words")
 
     def __init__(self, *args: Any, dispositions: Sequence[Disposition] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -248,3 +271,200 @@ class AuditFilter(forms.Form):
     kind = forms.CharField(required=False, max_length=60, label="Kind begins with")
     actor = forms.CharField(required=False, max_length=80, label="Actor begins with")
     after = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+
+# What the customer wants of us --------------------------------------------------------------------------------------
+
+#: How a wish reached us: the words that are kept as its source.
+SAID_BY = (
+    ("phone", "On the phone"),
+    ("letter", "By letter"),
+    ("email", "By e-mail"),
+    ("in person", "In person"),
+    ("representative", "Through who speaks for them"),
+)
+WEEKDAYS = tuple((number, name) for number, name in enumerate(("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"), start=1))
+
+
+class ClockInput(forms.TimeInput):
+    input_type = "time"
+
+    def __init__(self) -> None:
+        super().__init__(format="%H:%M")
+
+
+class WishForm(forms.Form):
+    """What the forms about the customer's wishes share: where they keep what proves it."""
+
+    source = forms.ChoiceField(choices=SAID_BY, label="Said")
+    evidence = forms.CharField(required=False, max_length=1000, label="Proof: their words, a recording, a letter")
+
+    def __init__(self, *args: Any, as_of: date, addresses: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.as_of = as_of
+        self.addresses = addresses
+
+    def clean_evidence(self) -> str:
+        """What proves it, without the number of a card."""
+        return masked(self.cleaned_data["evidence"])[0]
+
+
+class ConsentForm(WishForm):
+    SAYS = (("stop", "Stop"), ("allow", "Allow"))
+
+    says = forms.ChoiceField(choices=SAYS)
+    channels = forms.MultipleChoiceField(
+        choices=Consent.Channel.choices, error_messages={"required": "Tick at least one channel."}
+    )
+    purpose = forms.ChoiceField(choices=Consent.Purpose, initial=Consent.Purpose.SERVICE, label="For")
+    value = forms.ChoiceField(required=False, label="Only to")
+    until = forms.DateField(required=False, widget=DayInput, label="Allowed until")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        which = self.fields["value"]
+        assert isinstance(which, forms.ChoiceField)
+        which.choices = [("", "Every number and address"), *((address, address) for address in self.addresses)]
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        until = given.get("until")
+        if until is not None and given.get("says") == "stop":
+            self.add_error("until", "A stop holds until they allow it again.")
+        elif until is not None and until <= self.as_of:
+            self.add_error("until", "Lies in the past.")
+        return given
+
+
+class WhenForm(WishForm):
+    """Times and places, the channel they prefer, or no contact at all."""
+
+    WHAT = (
+        ("never", "Not at these times"),
+        ("only", "Only at these times"),
+        ("place", "Not at a place"),
+        ("channel", "Prefers a channel"),
+        ("cease", "No contact at all, in writing"),
+    )
+
+    what = forms.ChoiceField(choices=WHAT)
+    weekdays = forms.TypedMultipleChoiceField(required=False, choices=WEEKDAYS, coerce=int)
+    opens = forms.TimeField(required=False, widget=ClockInput, label="From, their time")
+    closes = forms.TimeField(required=False, widget=ClockInput, label="To")
+    place = forms.ChoiceField(required=False, choices=ContactPreference.Place)
+    channel = forms.ChoiceField(required=False, choices=Consent.Channel)
+    received_at = forms.DateTimeField(required=False, widget=MomentInput, label="Received, their time")
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        wanted = {"place": "place", "channel": "channel", "cease": "received_at"}.get(given.get("what", ""))
+        if wanted is not None and not given.get(wanted) and wanted not in self.errors:
+            self.add_error(wanted, "Say when it came in." if wanted == "received_at" else "Say which.")
+        if given.get("what") == "cease" and given.get("source") == "phone":
+            self.add_error("source", "Only a letter or an e-mail ends all contact; by phone, stop the channels.")
+        return given
+
+
+class SpeaksForForm(WishForm):
+    role = forms.ChoiceField(choices=Representative.Role)
+    name = forms.CharField(max_length=200)
+    organisation = forms.CharField(required=False, max_length=200)
+    email = forms.EmailField(required=False, max_length=254, label="E-mail")
+    phone = forms.CharField(required=False, max_length=40)
+    address = forms.CharField(required=False, max_length=400)
+    may_be_told = forms.BooleanField(
+        required=False, label="The customer, or a court, said that they may hear about the debt"
+    )
+
+
+class SupportForm(forms.Form):
+    """TEXAS: thank, explain, explicit consent, ask, signpost. Nothing is saved before it was explained."""
+
+    AGREED = (("yes", "Yes, keep it"), ("no", "No"))
+    NEEDED = (("yes", "Support is needed"), ("no", "No support needed"))
+
+    explained = forms.BooleanField(
+        label="I explained how it is used",
+        error_messages={"required": "Explain first how it is used; nothing is kept before."},
+    )
+    agreed = forms.ChoiceField(choices=AGREED, error_messages={"required": "Ask whether they agree: yes or no."})
+    needed = forms.ChoiceField(required=False, choices=NEEDED, initial="yes")
+    category = forms.ChoiceField(
+        required=False,
+        label="What it is about",
+        choices=[(code, words) for code, words in wishes.CATEGORIES.items() if code != wishes.SUPPORT],
+    )
+    severity = forms.ChoiceField(
+        required=False,
+        label="How grave",
+        choices=(
+            ("low", "Mild: another way of contact, short of money"),
+            ("medium", "Moderate: specialists, gentle reminders"),
+            ("high", "High: relies on the line, crisis; nothing is collected"),
+        ),
+        initial="low",
+    )
+    needs = forms.MultipleChoiceField(required=False, choices=list(wishes.NEEDS.items()), label="What helps")
+    review_on = forms.DateField(required=False, widget=DayInput, label="Look again on")
+    note = forms.CharField(
+        required=False,
+        max_length=wishes.MOST_NOTE,
+        label="In few words; no illness",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    escalated = forms.BooleanField(required=False, label="I have followed the card above")
+
+    def __init__(self, *args: Any, as_of: date, addresses: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.as_of = as_of
+
+    def clean_note(self) -> str:
+        """What helps, without the number of a card."""
+        return masked(self.cleaned_data["note"])[0]
+
+    @property
+    def crisis(self) -> bool:
+        """Whether what was typed says that somebody may harm themselves."""
+        return self.is_bound and bool(crisis_in(self.data.get("note", "")))
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        if self.crisis and not given.get("escalated"):
+            self.add_error("escalated", "First things first: follow the card above.")
+        if word := diagnosis_in(given.get("note", "")):
+            self.add_error("note", f"Names an illness ({word}): tick what helps instead. It is not kept.")
+        return given
+
+
+class UnderstandingForm(forms.Form):
+    """BRUCE: signs in talk and behaviour that a decision is hard for them now."""
+
+    CONCERNS = (
+        ("remembering", "Remembering: asks the same again, forgets what was just said"),
+        ("understanding", "Understanding: cannot say in their words what was agreed"),
+        ("communicating", "Communicating: cannot tell us what they want, or only with help"),
+        ("evaluating", "Evaluating: cannot weigh one way against another"),
+    )
+
+    concerns = forms.MultipleChoiceField(
+        choices=CONCERNS,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Tick what you noticed; with nothing noticed there is nothing to save."},
+    )
+    pause = forms.BooleanField(required=False, initial=True, label="Pause fees, limits and transfers until then")
+
+    def __init__(self, *args: Any, as_of: date, addresses: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+
+
+class ClockForm(forms.Form):
+    timezone = forms.CharField(
+        max_length=64, label="Time zone", widget=forms.TextInput(attrs={"list": "zones", "autocomplete": "off"})
+    )
+
+    def __init__(self, *args: Any, as_of: date, addresses: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+
+
+class LookAgainForm(forms.Form):
+    review_on = forms.DateField(widget=DayInput)

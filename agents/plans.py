@@ -23,7 +23,7 @@ from accounts.models.fields import DESK_PREFIX
 from accounts.money import total
 from accounts.position import AccountBooks, books_of
 from accounts.refusals import Refused
-from agents import covered, instalments, kinds, promises, queue, rights
+from agents import card_numbers, covered, instalments, kinds, promises, queue, rights
 from agents.models import Agent, Instalment, Plan, Promise, WorkItem
 
 ACTOR = "desk:plans"
@@ -125,8 +125,10 @@ def agree(
 ) -> Plan:
     """Record a plan over the bills named, else all that are open, and hold their treatment while it is kept.
 
-    Beyond the agent's authority it waits for approval, and holds meanwhile. Raises ``CannotAgree``.
+    Beyond the agent's authority it waits for approval, and holds meanwhile. Raises ``CannotAgree`` and
+    ``card_numbers.CannotKeepCard``.
     """
+    note = card_numbers.without_cards(note)
     parts = list(instalments)
     _check_dates(parts, as_of=as_of)
     with transaction.atomic():

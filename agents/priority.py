@@ -18,6 +18,8 @@ BROKEN_EACH, BROKEN_MOST = 10, 20
 SILENCE_MOST = 10
 VULNERABLE = 10
 CALLBACK = 100
+#: Above everything else there can be.
+CRISIS = 1_000
 
 #: Orders of magnitude, so that a book in yen does not outrank one in euro; never used for money. Others: 1.
 _UNITS_PER_EURO = {
@@ -42,6 +44,8 @@ class ScoreFacts:
     vulnerable: bool = False
     #: A callback that was agreed and has not been made, in the operator's zone.
     callback_at: datetime | None = None
+    #: Words of a crisis in a message that nobody has dealt with yet.
+    crisis: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Part:
 def score(facts: ScoreFacts, *, as_of: date) -> list[Part]:
     """The parts worth something, the heaviest first; their points sum to the account's score."""
     parts = [
+        _part("crisis", CRISIS * facts.crisis, "Words of a crisis in a message: speak to them now"),
         _part("callback", *_callback(facts.callback_at)),
         _part("amount", *_amount(facts)),
         _part("age", min(AGE_MOST, max(0, facts.days_past_due) // 3), f"{_days(facts.days_past_due)} past due"),

@@ -22,7 +22,7 @@ from accounts.models import Account, Bill, Hold
 from accounts.models.fields import DESK_PREFIX
 from accounts.position import AccountBooks, books_of
 from accounts.refusals import Refused
-from agents import covered, kinds
+from agents import card_numbers, covered, kinds
 from agents.instalments import Filled, fill
 from agents.models import Plan, Promise
 
@@ -56,8 +56,9 @@ def make(
 ) -> Promise:
     """Record a promise over the bills named, else all that are open, and hold their treatment until due and grace.
 
-    Raises ``CannotPromise``.
+    Raises ``CannotPromise`` and ``card_numbers.CannotKeepCard``.
     """
+    note = card_numbers.without_cards(note)
     latest = as_of + timedelta(days=settings.PROMISE_MAX_DAYS)
     if due_on < as_of:
         raise CannotPromise("The day to pay by has passed.", code="invalid")

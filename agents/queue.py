@@ -10,7 +10,7 @@ so that its row lock is what keeps two agents from one customer. Approvals are a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -129,6 +129,11 @@ _CLAIM_NEXT = f"""
                  WHERE beside.account_id = w.account_id AND beside.done_at IS NULL AND beside.kind <> 'approval'
                    AND (beside.not_before IS NULL OR beside.not_before <= %(at)s) LIMIT 1)))
            AND CASE WHEN w.kind = 'approval' THEN %(approves)s ELSE {_LEAD} END
+           AND (w.kind <> 'collect' OR w.callable_from IS NULL OR w.callable_from <= %(at)s OR (
+                SELECT true FROM agents_workitem beside
+                 WHERE beside.account_id = w.account_id AND beside.done_at IS NULL AND beside.kind = 'task'
+                   AND (beside.not_before IS NULL OR beside.not_before <= %(at)s) LIMIT 1))
+           AND (%(among)s::bigint[] IS NULL OR w.account_id = ANY(%(among)s))
            AND NOT {_quiet("w", _TODAY.format(day="%(today)s"))}
          ORDER BY w.score DESC, w.id LIMIT 1 FOR UPDATE OF w SKIP LOCKED
     ), chosen AS (
@@ -159,19 +164,48 @@ _CLAIM_ACCOUNT = f"""
 """
 
 
-def claim_next(*, agent: Agent, at: datetime) -> WorkItem | None:
-    """Claim the best free item for ``agent``; none when nothing is free.
+def claim_next(*, agent: Agent, at: datetime, among: Collection[int] | None = None) -> WorkItem | None:
+    """Claim the best free item for ``agent``, of all or of those accounts; none when nothing is free.
 
     Whoever holds a live claim gets the oldest of those again, with a fresh lease. One statement chooses and takes.
     """
-    return _claim(_CLAIM_NEXT, agent=agent, at=at)
+    return _claim(_CLAIM_NEXT, agent=agent, at=at, among=None if among is None else sorted(among))
 
 
 def offered(items: QuerySet[WorkItem], *, at: datetime) -> QuerySet[WorkItem]:
     """Those of the items whose time has come and that no hold keeps quiet."""
     day = business_day.calendar_date(at=at).isoformat()
     quiet = _quiet("agents_workitem", _TODAY.format(day=f"'{day}'"))
-    return items.filter(Q(not_before=None) | Q(not_before__lte=at)).extra(where=[f"NOT {quiet}"])
+    free = items.filter(Q(not_before=None) | Q(not_before__lte=at)).exclude(uncallable(at=at))
+    return free.extra(where=[f"NOT {quiet}"])
+
+
+def uncallable(*, at: datetime) -> Q:
+    """Items to collect whose customers nobody may call yet."""
+    return Q(kind=WorkItem.Kind.COLLECT, callable_from__gt=at)
+
+
+def park(found: Mapping[int, tuple[datetime, str]]) -> None:
+    """Not to be called about what they owe before those moments, each with its reason, by account."""
+    if not found:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE agents_workitem w SET callable_from = v.moment, uncallable_because = v.reason
+              FROM unnest(%s::bigint[], %s::timestamptz[], %s::text[]) AS v(account_id, moment, reason)
+             WHERE w.account_id = v.account_id AND w.done_at IS NULL AND w.kind = 'collect'
+            """,
+            [list(found), [moment for moment, _ in found.values()], [reason[:300] for _, reason in found.values()]],
+        )
+
+
+def look_again(*, account_ids: Sequence[int] | None = None) -> None:
+    """Ask the gate anew of those accounts, or all, when their turn comes: what it rested on has changed."""
+    parked = WorkItem.objects.filter(done_at=None).exclude(callable_from=None)
+    if account_ids is not None:
+        parked = parked.filter(account__in=list(account_ids))
+    parked.update(callable_from=None, uncallable_because="")
 
 
 def claim(*, account_id: int, agent: Agent, at: datetime) -> WorkItem | None:
@@ -192,7 +226,7 @@ def take_over(*, account_id: int, agent: Agent, at: datetime) -> WorkItem:
     return item
 
 
-def _claim(statement: str, *, agent: Agent, at: datetime, **more: int) -> WorkItem | None:
+def _claim(statement: str, *, agent: Agent, at: datetime, **more: int | list[int] | None) -> WorkItem | None:
     parameters: dict[str, Any] = {
         "agent": agent.pk,
         "team": agent.team_id,
@@ -293,8 +327,9 @@ def enqueue(
             cursor.execute(
                 """
                 INSERT INTO agents_workitem
-                    (account_id, kind, team_id, reason, score, score_parts, created_at, draft, outcome)
-                SELECT account, %s, %s, %s, 0, '[]', %s, '{}', '' FROM unnest(%s::bigint[]) AS account
+                    (account_id, kind, team_id, reason, score, score_parts, created_at, draft, outcome,
+                     uncallable_because)
+                SELECT account, %s, %s, %s, 0, '[]', %s, '{}', '', '' FROM unnest(%s::bigint[]) AS account
                     ON CONFLICT (account_id, kind) WHERE done_at IS NULL DO NOTHING
                 RETURNING account_id, id
                 """,
@@ -369,7 +404,10 @@ def unattended(*, as_of: date) -> list[int]:
 _FACTS = """
     SELECT w.id, a.overdue, a.currency, a.oldest_due_on, broken.promises, latest.at, latest.callback_at,
            EXISTS (SELECT 1 FROM accounts_vulnerability v
-                    WHERE v.customer_id = a.customer_id AND v.noted_on <= %(as_of)s) AS vulnerable
+                    WHERE v.customer_id = a.customer_id AND v.noted_on <= %(as_of)s
+                      AND (v.ended_on IS NULL OR v.ended_on > %(as_of)s)) AS vulnerable,
+           EXISTS (SELECT 1 FROM dunning_inboundmessage m
+                    WHERE m.account_id = w.account_id AND m.state = 'waiting' AND 'crisis' = ANY(m.hints)) AS crisis
       FROM agents_workitem w
       JOIN accounts_account a ON a.id = w.account_id
       LEFT JOIN LATERAL (SELECT i.at, i.callback_at FROM agents_interaction i
@@ -409,7 +447,7 @@ def rescore(*, as_of: date, at: datetime, account_ids: Sequence[int] | None = No
                 return changed
             scores: list[int] = []
             parts: list[str] = []
-            for _pk, overdue, currency, oldest_due_on, broken, last_at, callback_at, vulnerable in rows:
+            for _pk, overdue, currency, oldest_due_on, broken, last_at, callback_at, vulnerable, crisis in rows:
                 reasons = priority.score(
                     priority.ScoreFacts(
                         amount_overdue=overdue,
@@ -419,6 +457,7 @@ def rescore(*, as_of: date, at: datetime, account_ids: Sequence[int] | None = No
                         last_contact_on=last_at.astimezone(zone).date() if last_at else None,
                         vulnerable=vulnerable,
                         callback_at=callback_at.astimezone(zone) if callback_at else None,
+                        crisis=crisis,
                     ),
                     as_of=as_of,
                 )

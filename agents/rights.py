@@ -1,6 +1,7 @@
-"""Who may do and see what. Roles are groups (migration 0002): agent, supervisor, admin.
+"""Who may do and see what. Roles are groups: agent, specialist, supervisor, admin.
 
-A supervisor may do what an agent may, an admin and a superuser everything. The team wall hides from an agent the
+A specialist is an agent who also sees what kind of support a customer needs; a supervisor may do what both may, an
+admin and a superuser everything. The team wall hides from an agent the
 accounts that another team has in its queue; supervisors and admins see them all.
 """
 
@@ -19,8 +20,8 @@ from agents.models import WorkItem
 from dunning import hold_rules
 from dunning.hold_rules import Rule
 
-AGENT, SUPERVISOR, ADMIN = "agent", "supervisor", "admin"
-ROLES = (AGENT, SUPERVISOR, ADMIN)
+AGENT, SPECIALIST, SUPERVISOR, ADMIN = "agent", "specialist", "supervisor", "admin"
+ROLES = (AGENT, SPECIALIST, SUPERVISOR, ADMIN)
 
 
 class Act(StrEnum):
@@ -31,6 +32,7 @@ class Act(StrEnum):
     APPROVE = "approve"
     RESOLVE_DISPUTE = "resolve_dispute"
     OVERRIDE_CONTACT = "override_contact"
+    SEE_SUPPORT = "see_support"  # the circumstances and needs of vulnerable customers, and their end
     SEE_KPIS = "see_kpis"
     SEE_AUDIT = "see_audit"
     IMPORT_FACTS = "import_facts"
@@ -40,7 +42,8 @@ class Act(StrEnum):
 
 
 _OF_AGENTS = frozenset({Act.WORK})
-_OF_SUPERVISORS = _OF_AGENTS | {
+_OF_SPECIALISTS = _OF_AGENTS | {Act.SEE_SUPPORT}
+_OF_SUPERVISORS = _OF_SPECIALISTS | {
     Act.SUPERVISE,
     Act.APPROVE,
     Act.RESOLVE_DISPUTE,
@@ -48,7 +51,12 @@ _OF_SUPERVISORS = _OF_AGENTS | {
     Act.SEE_KPIS,
     Act.SEE_AUDIT,
 }
-_ACTS: dict[str, frozenset[Act]] = {AGENT: _OF_AGENTS, SUPERVISOR: _OF_SUPERVISORS, ADMIN: frozenset(Act)}
+_ACTS: dict[str, frozenset[Act]] = {
+    AGENT: _OF_AGENTS,
+    SPECIALIST: _OF_SPECIALISTS,
+    SUPERVISOR: _OF_SUPERVISORS,
+    ADMIN: frozenset(Act),
+}
 
 #: For how many days an agent may keep a service from being limited; a supervisor as long as anybody may.
 AGENT_KEEPS_DAYS = 14

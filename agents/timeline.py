@@ -13,11 +13,13 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils.timezone import localtime
 
 from accounts import events
 from accounts.models import Account, AccountEvent, Adjustment, Bill, Payment
 from agents import kinds
+from agents.event_words import icon_of, noun_of, title_of, tone_of
 from agents.models import Interaction, Note
 from dunning import kinds as dunning_kinds
 from dunning.models import Notice, ServiceOrder
@@ -29,6 +31,7 @@ SHOWS = (("all", "All"), (TALKS, "Talks"), (MONEY, "Money"), (NOTICES, "Notices"
 #: Rows tell these better than their events do.
 _TOLD_BY_ROWS = (
     kinds.CALL_LOGGED,
+    kinds.CONTACT_RECORDED,
     kinds.NOTE_ADDED,
     kinds.ITEM_QUEUED,
     kinds.ITEM_CLAIMED,
@@ -37,64 +40,13 @@ _TOLD_BY_ROWS = (
     events.PERSONAL_DATA_READ,
 )
 
-_TITLES = {
-    events.STATUS_CHANGED: "Account status changed",
-    events.SERVICE_CHANGED: "Service changed",
-    events.HOLD_PLACED: "Hold placed",
-    events.HOLD_LIFTED: "Hold lifted",
-    events.SERVICE_KEPT: "Service kept from limits",
-    events.SERVICE_LET_GO: "Service follows the policy again",
-    events.FEE_CHARGED: "Fee charged",
-    events.FEE_WAIVED: "Fee waived",
-    events.RECOVERY_RECEIVED: "Recovered of a write-off",
-    events.RECOVERY_RETURNED: "A recovery went back",
-    dunning_kinds.WRITTEN_OFF: "Written off",
-    dunning_kinds.WRITE_OFF_REQUESTED: "Write-off asked for",
-    dunning_kinds.WRITE_OFF_DECLINED: "Write-off declined",
-    dunning_kinds.PLACEMENT_TOLD: "Agency told",
-    dunning_kinds.PLACEMENT_ACKNOWLEDGED: "Agency answered",
-    dunning_kinds.COMMISSION_EARNED: "Commission earned by the agency",
-    dunning_kinds.COMMISSION_CHANGED: "Commission of the agency changed",
-    kinds.ITEM_COMPLETED: "Worked and completed",
-    kinds.PROMISE_MADE: "Promise to pay",
-    kinds.PROMISE_KEPT: "Promise kept",
-    kinds.PROMISE_PART_KEPT: "Promise kept in part",
-    kinds.PROMISE_BROKEN: "Promise broken",
-    kinds.PROMISE_CANCELLED: "Promise cancelled",
-    kinds.PLAN_AGREED: "Plan agreed",
-    kinds.PLAN_APPROVED: "Plan approved",
-    kinds.PLAN_DECLINED: "Plan declined",
-    kinds.PLAN_KEPT: "Plan kept to the end",
-    kinds.PLAN_BROKEN: "Plan broken",
-    kinds.PLAN_CANCELLED: "Plan cancelled",
-    kinds.INSTALMENT_KEPT: "Instalment paid",
-    kinds.DISPUTE_OPENED: "Dispute opened",
-    kinds.DISPUTE_RESOLVED: "Dispute resolved",
-}
-_TONES = {
-    kinds.PROMISE_BROKEN: "bad",
-    kinds.PLAN_BROKEN: "bad",
-    kinds.PROMISE_KEPT: "good",
-    kinds.PLAN_KEPT: "good",
-    kinds.INSTALMENT_KEPT: "good",
-    kinds.PROMISE_PART_KEPT: "warn",
-    events.RECOVERY_RECEIVED: "good",
-    events.RECOVERY_RETURNED: "bad",
-}
-_EVENT_ICONS = {
-    "promise": "promise",
-    "plan": "plan",
-    "instalment": "plan",
-    "dispute": "dispute",
-    "hold": "hold",
-    "service": "line",
-}
 _CHANNEL_ICONS = {
     "call": "phone",
     "sms": "message",
     "email": "mail",
     "letter": "letter",
     "in_app": "message",
+    "voice": "phone",
     "visit": "user",
 }
 _MONEY_NOUNS = frozenset({"fee", "promise", "plan", "instalment", "dispute", "recovery", "write_off", "commission"})
@@ -115,11 +67,20 @@ _SILENT = frozenset(
         "key",
         "digest",
         "fee",
+        "message",
+        "intent",
+        "confidence",
+        "of",
     }
     | {"starts_on", "reason", "status", "bill_refs"}
+    | {"consent", "preference", "representative", "vulnerability", "one_address", "may_be_told", "stated_on"}
 )
 #: Of one payload; the audit trail shows all of it.
 MOST_TOLD = 3
+#: What customers write back.
+_MESSAGES = "dunning.message."
+#: The few events of a group that is told by rows otherwise.
+_ONLY = {TALKS: Q(kind__startswith=_MESSAGES), NOTICES: Q(kind=dunning_kinds.NOTICE_RESENT)}
 #: Holds that come with an agreement are told by it.
 _AGREED = ("promise", "plan", "dispute")
 
@@ -183,15 +144,15 @@ def _sources(
         yield _notices(account.notices.defer("body", "address").order_by("-pk")[:most], zone)
     if show in {"all", SYSTEM}:
         yield _orders(account.service_orders.select_related("service").order_by("-pk")[:most], zone)
-    if show in {"all", MONEY, SYSTEM}:
-        told = (
-            account.events.exclude(kind__in=_TOLD_BY_ROWS)
-            .exclude(kind__startswith="dunning.notice")
-            .exclude(kind__startswith="dunning.order")
-            .exclude(kind=events.HOLD_PLACED, reason__in=_AGREED)
-            .exclude(kind=events.HOLD_LIFTED, payload__hold_reason__in=_AGREED)
-        )
-        yield [entry for entry in _events(told.order_by("-pk")[:most]) if show in {"all", entry.group}]
+    told = (
+        account.events.exclude(kind__in=_TOLD_BY_ROWS)
+        .exclude(~Q(kind=dunning_kinds.NOTICE_RESENT), kind__startswith="dunning.notice")
+        .exclude(kind__startswith="dunning.order")
+        .exclude(kind=events.HOLD_PLACED, reason__in=_AGREED)
+        .exclude(kind=events.HOLD_LIFTED, payload__hold_reason__in=_AGREED)
+        .filter(_ONLY.get(show, Q()))
+    )
+    yield [entry for entry in _events(told.order_by("-pk")[:most]) if show in {"all", entry.group}]
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
@@ -206,6 +167,8 @@ def _talks(rows: QuerySet[Interaction], outcomes: Mapping[str, str]) -> Iterator
         said = [row.get_direction_display().lower(), row.number]
         if row.duration_seconds:
             said.append(f"{row.duration_seconds // 60}:{row.duration_seconds % 60:02d} min")
+        if row.override_code:
+            said.append(f"although the gate said no: {_in_words(row.override_code.lower())}")
         yield Entry(
             at=row.at,
             group=TALKS,
@@ -214,7 +177,7 @@ def _talks(rows: QuerySet[Interaction], outcomes: Mapping[str, str]) -> Iterator
             detail=" · ".join(part for part in said if part),
             text=row.note,
             actor=str(row.agent) if row.agent else "",
-            tone="good" if row.right_party else "",
+            tone="warn" if row.override_code else "good" if row.right_party else "",
             order=(5, row.pk),
         )
 
@@ -315,25 +278,27 @@ def _orders(rows: QuerySet[ServiceOrder], zone: ZoneInfo) -> Iterator[Entry]:
 
 def _events(rows: QuerySet[AccountEvent]) -> Iterator[Entry]:
     for row in rows:
-        noun = row.kind.split(".")[1] if row.kind.count(".") >= 2 else ""
         amount = next((row.payload[name] for name in _AMOUNTS if row.payload.get(name)), None)
         yield Entry(
             at=row.at,
-            group=MONEY if noun in _MONEY_NOUNS else SYSTEM,
-            icon=_EVENT_ICONS.get(noun, "gear"),
+            group=_group_of(row.kind),
+            icon=icon_of(row.kind),
             title=title_of(row.kind),
             detail=" · ".join(part for part in (_in_words(row.reason), told(row)) if part),
             amount=_decimal(amount),
             actor=_who(row.actor),
-            tone=_TONES.get(row.kind, ""),
+            tone=tone_of(row.kind),
             policy=row.policy,
             order=(8, row.pk),
         )
 
 
-def title_of(kind: str) -> str:
-    """An event's kind in words: ``dunning.step.taken`` is *Step taken*."""
-    return _TITLES.get(kind) or _in_words(" ".join(kind.split(".")[1:]))
+def _group_of(kind: str) -> str:
+    if kind == dunning_kinds.NOTICE_RESENT:
+        return NOTICES
+    if kind.startswith(_MESSAGES):
+        return TALKS
+    return MONEY if noun_of(kind) in _MONEY_NOUNS else SYSTEM
 
 
 def told(event: AccountEvent) -> str:
@@ -344,23 +309,38 @@ def told(event: AccountEvent) -> str:
     said = [
         f"{_said(name)} {_said(value)}"
         for name, value in payload.items()
-        if name not in _SILENT and isinstance(value, str | int) and value not in ("", event.reason)
+        if name not in _SILENT and _is_told(value) and value not in ("", event.reason)
     ]
     return " · ".join(said[:MOST_TOLD])
 
 
+def _is_told(value: object) -> bool:
+    """Words and numbers; that something is so, or is not, says nothing without its column."""
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
 def _said(value: object) -> str:
-    """A code in words, a date as people write it, anything else as it is."""
+    """A code in words, a date or moment as people write it, anything else as it is."""
     text = str(value)
     if re.fullmatch(r"[a-z]+(_[a-z]+)*", text):
         return text.replace("_", " ")
     if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
         on = date.fromisoformat(text)
         return f"{on.day} {on:%b %Y}"
+    if re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)", text):
+        at = localtime(datetime.fromisoformat(text))
+        return f"{at.day} {at:%b, %H:%M}"
     return text
 
 
-_CHANNEL_WORDS = {"sms": "SMS", "email": "e-mail", "letter": "letter", "in_app": "in-app message", "call": "call"}
+_CHANNEL_WORDS = {
+    "sms": "SMS",
+    "email": "e-mail",
+    "letter": "letter",
+    "in_app": "in-app message",
+    "voice": "automatic call",
+    "call": "call",
+}
 
 
 def _who(actor: str) -> str:

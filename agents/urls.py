@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from agents.views import account, network, queue, search, session, supervise, write_offs
+from agents.views import account, inbound, messages, network, queue, search, session, supervise, wishes, write_offs
 
 urlpatterns = [
     path("", session.landing, name="landing"),
@@ -14,6 +14,11 @@ urlpatterns = [
     path("theme/", session.theme, name="theme"),
     path("queue/", queue.queue_page, name="queue"),
     path("queue/next/", queue.next_account, name="next"),
+    path("inbox/", inbound.inbox, name="inbox"),
+    path("inbox/<int:pk>/done/", inbound.done, name="inbox_done"),
+    path("inbox/<int:pk>/read-again/", inbound.read_again, name="inbox_read_again"),
+    path("inbox/<int:pk>/place/", inbound.place, name="inbox_place"),
+    path("inbox/<int:pk>/opt-out/", inbound.opt_out, name="inbox_opt_out"),
     path("search/", search.search_page, name="search"),
     path("accounts/<str:ref>/", account.account_page, name="account"),
     path("accounts/<str:ref>/timeline/", account.account_timeline, name="account_timeline"),
@@ -27,6 +32,10 @@ urlpatterns = [
     path("accounts/<str:ref>/promises/<str:promise>/cancel/", account.cancel_promise, name="cancel_promise"),
     path("accounts/<str:ref>/plans/<str:plan>/cancel/", account.cancel_plan, name="cancel_plan"),
     path("accounts/<str:ref>/fees/<str:fee>/waive/", account.waive_fee, name="waive_fee"),
+    path("accounts/<str:ref>/wishes/heard/", wishes.heard, name="wish_heard"),
+    path("accounts/<str:ref>/wishes/<slug:what>/", wishes.wish, name="wish"),
+    path("accounts/<str:ref>/wishes/<slug:what>/<int:pk>/end/", wishes.end_wish, name="end_wish"),
+    path("accounts/<str:ref>/wishes/vulnerability/<int:pk>/look/", wishes.look_again, name="look_again"),
     path("accounts/<str:ref>/<slug:act>/", account.account_act, name="account_act"),
     path("supervise/", supervise.desk, name="supervise"),
     path("supervise/accounts/<str:ref>/audit/", supervise.audit, name="audit"),
@@ -34,6 +43,8 @@ urlpatterns = [
     path("supervise/rejected/again/", supervise.run_again, name="run_again"),
     path("supervise/rejected/<int:pk>/mend/", supervise.mend, name="mend"),
     path("supervise/rejected/<int:pk>/set-aside/", supervise.set_aside, name="set_aside"),
+    path("supervise/messages/", messages.messages_page, name="messages"),
+    path("supervise/messages/resend/", messages.resend, name="resend"),
     path("supervise/network/", network.network, name="network"),
     path("supervise/network/orders/<int:pk>/again/", network.ask_again, name="ask_again"),
     path("supervise/network/orders/<int:pk>/give-up/", network.give_up, name="give_up"),

@@ -8,6 +8,7 @@
 ``book``          every file an operator may bring
 ``resource``      an account as every interface shows it
 ``api``, ``portal``  the doors for machines, and for customers
+``mail_callbacks``  what mail providers tell
 ``webhooks``      telling others of events
 ``management``    the commands
 ``demo``          a made-up operator, to look around

@@ -80,6 +80,17 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Contact",
+                "separator": True,
+                "items": [
+                    _listing("Rule packs", "gavel", "dunning_rulepackversion"),
+                    _listing("Packs of markets", "public", "dunning_marketpacks"),
+                    _listing("Changes of rules", "approval", "dunning_packchange"),
+                    _listing("Texts of notices", "edit_note", "dunning_noticetext"),
+                    _listing("Decisions of the gate", "door_front", "dunning_gatedecision"),
+                ],
+            },
+            {
                 "title": "Out of the house",
                 "separator": True,
                 "items": [

@@ -16,8 +16,10 @@ from typing import Self, TypeVar
 
 from django.db import connections
 
+from agents import calls
 from collections_desk import journey
 from dunning import decide, deliver
+from dunning.roads import roads_from_settings
 from dunning.sharding import Shard
 
 Answer = TypeVar("Answer")
@@ -67,6 +69,6 @@ def _decide(as_of: date, at: datetime, shard: Shard) -> decide.Tally:
 
 
 def _deliver(as_of: date, at: datetime, shard: Shard) -> Counter[str]:
-    roads = deliver.roads_from_settings(now=lambda: at)
+    roads = roads_from_settings(now=lambda: at, talks=calls.talks_of)
     with journey.gathering():
         return deliver.deliver(as_of=as_of, at=at, roads=roads, shard=shard)

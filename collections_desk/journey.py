@@ -29,14 +29,15 @@ from django.conf import settings
 from django.db import connection, transaction
 from kombu.exceptions import OperationalError
 
-from accounts import audit, business_day, events, settling
+from accounts import audit, business_day, events, settling, wishes
 from accounts.models import Account, AccountEvent, AccountStatus, PendingEvent, Unsettled
 from accounts.refusals import Refused
+from agents import answers, plans, promises, queue
 from agents import kinds as talk
-from agents import plans, promises, queue
+from agents.habits import count_calls
 from agents.models import Dispute, Promise, WorkItem
 from collections_desk import clock, webhooks
-from dunning import asking, cases, decide, experiment_course, kinds, placements
+from dunning import asking, cases, decide, experiment_course, habits, kinds, placements
 from dunning.models import Case
 
 log = logging.getLogger(__name__)
@@ -140,13 +141,21 @@ def open_day(*, as_of: date, at: datetime) -> date | None:
 
 
 def close_day(*, as_of: date, at: datetime) -> None:
-    """After the decisions: reactions, what agencies earned, the guard rails, the queue in order, the seal."""
+    """After the decisions: reactions, what agencies earned, the guard rails, the queue in order, when customers
+    answer, the seal.
+    """
     react_to_all(as_of=as_of, at=at)
     placements.earn(as_of=as_of, at=at)
     experiment_course.watch(as_of=as_of, at=at)
     if lost := queue.unattended(as_of=as_of):
         queue.enqueue(account_ids=lost, reason="nobody was to come across it", as_of=as_of, at=at, actor=ACTOR)
+    if due := wishes.to_look_at(as_of=as_of):
+        task, why = WorkItem.Kind.TASK, "look again at the support needed"
+        queue.enqueue(account_ids=due, reason=why, kind=task, as_of=as_of, at=at, actor=ACTOR)
     queue.rescore(as_of=as_of, at=at)
+    queue.look_again()
+    habits.count(as_of=as_of, at=at)
+    count_calls(as_of=as_of, at=at)
     audit.seal(at=at)
     business_day.complete(as_of)
 
@@ -311,6 +320,7 @@ REACTIONS: dict[str, Reaction] = {
     talk.PLAN_BROKEN: _broken,
     talk.DISPUTE_RESOLVED: _warn_afresh,
     "agents.contact.requested": _task,
+    kinds.MESSAGE_RECEIVED: answers.take,
 }
 
 #: After which the account is looked at again, once, however many came together.
@@ -325,6 +335,20 @@ REVIEWED = frozenset(
         talk.PROMISE_BROKEN,
         talk.PLAN_BROKEN,
         talk.DISPUTE_RESOLVED,
+    }
+)
+
+#: After which somebody who was not to be called yet may be, or not yet.
+ASKED_ANEW = frozenset(
+    {
+        events.HOLD_LIFTED,
+        events.CONSENT_GIVEN,
+        events.CONSENT_WITHDRAWN,
+        events.PREFERENCE_NOTED,
+        events.PREFERENCE_ENDED,
+        events.REPRESENTATIVE_ENDED,
+        events.VULNERABILITY_ENDED,
+        events.TIME_ZONE_STATED,
     }
 )
 
@@ -371,6 +395,8 @@ def react(account_ids: Collection[int], *, as_of: date, at: datetime) -> int:
                 REACTIONS[kind](batch, as_of, at)
         if moved := [event for kind, batch in news.items() if kind in REVIEWED for event in batch]:
             _review(_accounts(moved), as_of, at)
+        if told := [event for kind, batch in news.items() if kind in ASKED_ANEW for event in batch]:
+            queue.look_again(account_ids=_accounts(told))
     return len(pending)
 
 

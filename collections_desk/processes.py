@@ -1,4 +1,5 @@
-"""Web, worker and beat under one supervisor, in the foreground, until it is told to stop.
+"""Web, worker and beat under one supervisor, in the foreground, until it is told to stop; and who listens to the
+message centre, where the settings name one.
 
 Each child leads a process group of its own, so a Ctrl-C reaches the supervisor alone and the children are stopped in
 order; and the kernel tells each to stop when the supervisor dies, however it dies. One thread does it all: it reads
@@ -110,11 +111,14 @@ def children_of(*, host: str, port: int) -> list[Child]:
     level = ["--loglevel", settings.CELERY_LOG_LEVEL]
     worker = [*celery, "worker", *level, "--without-gossip", "--without-mingle"]
     beat = [*celery, "beat", *level, "--scheduler", "celery.beat:Scheduler", "--pidfile="]
-    return [
+    children = [
         Child("web", [*web, "collections_desk.wsgi:application"], environment),
         Child("worker", worker, environment),
         Child("beat", beat, environment),
     ]
+    if settings.GATEWAYS["sms"]["url"].startswith(("smpp://", "smpps://")):
+        children.append(Child("sms", [sys.executable, "manage.py", "listen_sms"], environment))
+    return children
 
 
 def reached_at(host: str) -> str:

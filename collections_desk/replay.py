@@ -19,18 +19,22 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import Min
 from psycopg import sql
 
 from accounts import business_day, events, settling
 from accounts.importing.landing import Report, import_folder
 from accounts.models import Account, AccountEvent
 from accounts.refusals import Refused
+from agents import calls
 from collections_desk import journey, resource
 from collections_desk.book import BOOK
-from dunning import kinds, policy_file, rulebook, writing
-from dunning.deliver import Roads, deliver
+from dunning import kinds, policy_file, reading, rulebook, writing
+from dunning.deliver import deliver
+from dunning.gate.packs import shipped
 from dunning.gateways.memory import MemoryGateway
-from dunning.models import BillStep, CaseStep, HoldRule, PolicyVersion, Segment
+from dunning.models import BillStep, CaseStep, HoldRule, Notice, PolicyVersion, Segment, ServiceOrder
+from dunning.roads import CHANNELS, Roads
 
 ACTOR = "desk:replay"
 
@@ -72,12 +76,15 @@ class Order:
     skip: Collection[date] = ()
     trace: Sequence[str] = ()
     keep: bool = False
-    careful: bool = False
+    #: Rule packs that decide; without any, nothing is held back.
+    packs: tuple[str, ...] = ()
     progress: Callable[[date], None] = field(default=lambda _day: None)
 
 
 def replay(order: Order) -> Replayed:
     """Run it. Raises ``CannotReplay``, ``CannotImport`` or ``writing.CannotWrite`` with nothing left behind."""
+    if unknown_packs := sorted(set(order.packs) - set(shipped())):
+        raise CannotReplay(f"There is no rule pack {', '.join(unknown_packs)}: {', '.join(sorted(shipped()))}.")
     if order.last < order.first:
         raise CannotReplay("--to is before --from.")
     ours: dict[Any, list[Any]] = {model: list(model._default_manager.order_by("pk")) for model in (Segment, HoldRule)}
@@ -111,6 +118,17 @@ def _days(first: date, last: date) -> Iterator[date]:
     return (first + timedelta(days=offset) for offset in range((last - first).days + 1))
 
 
+def _later_today(day: date, moment: datetime) -> datetime | None:
+    """The next moment of that day at which something that rules held back may leave."""
+    due = [
+        model.objects.filter(state="pending", send_at__gt=moment, send_at__lte=reading.end_of(day)).aggregate(
+            next=Min("send_at")
+        )["next"]
+        for model in (Notice, ServiceOrder)
+    ]
+    return min((one for one in due if one is not None), default=None)
+
+
 def noon(day: date) -> datetime:
     """Noon of a day in the operator's zone: the replay's clock stands there."""
     return datetime.combine(day, time(12), tzinfo=ZoneInfo(settings.DESK_TIME_ZONE))
@@ -122,10 +140,19 @@ def _play(day: date, order: Order, traced: Sequence[int]) -> dict[str, Any] | No
     if day not in order.skip:
         journey.run_day(as_of=day, at=noon(day))
         road = LocalMemory()
-        roads = Roads(dict.fromkeys(("sms", "email", "letter", "in_app"), road), road, careful=order.careful)
+        roads = Roads(
+            dict.fromkeys(CHANNELS, road),
+            road,
+            careful=bool(order.packs),
+            talks=calls.talks_of,
+            only_packs=order.packs or None,
+        )
         # What the day's reactions ask for leaves on the same day.
-        while deliver(as_of=day, at=noon(day), roads=roads) and journey.react_to_all(as_of=day, at=noon(day)):
-            continue
+        moment: datetime | None = noon(day)
+        while moment is not None:
+            while deliver(as_of=day, at=moment, roads=roads) and journey.react_to_all(as_of=day, at=moment):
+                continue
+            moment = _later_today(day, moment) if roads.careful else None
         handed = len(road.messages)
     report: dict[str, Any] = {"date": day.isoformat()}
     found: dict[str, Any] = {

@@ -18,7 +18,7 @@ from accounts.position import bucket_of
 from agents.models import WorkItem
 from dunning import cases
 from dunning.cases import Outlook
-from dunning.gate import Decision
+from dunning.gate.decision import Decision
 
 #: A dispute that came by file names no amount: everything the account owes is contested.
 _ALL_THERE_IS = Decimal(999_999_999_999)

@@ -83,7 +83,7 @@ DESK_PUBLISH_DRY_RUN = flag("DESK_PUBLISH_DRY_RUN", default=True)
 # A version that limits more than so many percent of all open accounts on one day needs a reason; 0: none ever does.
 DESK_BLAST_RADIUS_PERCENT = number("DESK_BLAST_RADIUS_PERCENT", default=5)
 # What one message costs, by channel, for what a dry run adds up.
-DESK_CHANNEL_COSTS = pairs("DESK_CHANNEL_COSTS", "sms=0.05,email=0.001,letter=0.95,in_app=0", amounts=True)
+DESK_CHANNEL_COSTS = pairs("DESK_CHANNEL_COSTS", "sms=0.05,email=0.001,letter=0.95,in_app=0,voice=0.08", amounts=True)
 DESK_COST_CURRENCY = text("DESK_COST_CURRENCY", "USD")
 # How far down a protected service may go, by country ("*": anywhere else).
 DESK_PROTECTED_RUNGS = pairs(
@@ -112,22 +112,57 @@ DESK_REACT_INLINE = number("DESK_REACT_INLINE", default=25)
 # Into how many parts a day's run is split for the workers.
 DESK_SHARDS = number("DESK_SHARDS", default=4, least=1)
 
+# As whom the desk collects: for itself in its own name, or for others. Rules differ.
+DESK_COLLECTOR_ROLE = text("DESK_COLLECTOR_ROLE", "first_party")
+if DESK_COLLECTOR_ROLE not in {"first_party", "first_party_other_name", "bpo", "third_party", "debt_buyer"}:
+    refuse("DESK_COLLECTOR_ROLE", DESK_COLLECTOR_ROLE, "is not a role that rules know")
+
+# The number that automatic calls show, and that can be called back.
+DESK_CALLER_NUMBER = text("DESK_CALLER_NUMBER", text("DESK_OPERATOR_PHONE", "+1 202 555 0100"))
+# Where the operator says how it treats late payment, for whoever asks; markets want it published before a limit.
+DESK_POLICY_URL = text("DESK_POLICY_URL", f"{DESK_PUBLIC_URL}/how-we-collect/")
+# What is left of the speed of a throttled line, in kbit/s.
+DESK_THROTTLED_KBPS = number("DESK_THROTTLED_KBPS", default=512)
+
+# Learn when and how customers answer, and send then.
+DESK_BEST_MOMENT = flag("DESK_BEST_MOMENT", default=True)
+
 # Set by the demo: its logins are shown on the login page.
 DESK_DEMO_PASSWORD = text("DESK_DEMO_PASSWORD", "")
 DESK_DEMO = bool(DESK_DEMO_PASSWORD)
 
 # Where each channel hands over. "outbox" keeps what is sent inside the desk, for demos and tests.
-GATEWAYS: dict[str, dict[str, str]] = {
-    "sms": {"url": text("DESK_SMS_URL", "outbox"), "secret": text("DESK_SMS_SECRET", "")},
-    "email": {"url": text("DESK_SMTP_URL", "outbox")},
-    "letter": {"url": text("DESK_LETTER_DIR", "outbox")},
-    "in_app": {"url": "outbox"},
+# Where it says so, all workers together hand over at most so many a second; 0: as fast as they can.
+GATEWAYS: dict[str, dict[str, Any]] = {
+    "sms": {
+        "url": text("DESK_SMS_URL", "outbox"),  # https://, smpp://, smpps://
+        "secret": text("DESK_SMS_SECRET", ""),
+        "per_second": number("DESK_SMS_PER_SECOND", default=0),
+    },
+    "email": {
+        "url": text("DESK_SMTP_URL", "outbox"),  # smtp://, smtps://, anymail://
+        "per_second": number("DESK_EMAIL_PER_SECOND", default=0),
+    },
+    "letter": {"url": text("DESK_LETTER_DIR", "outbox")},  # file:///, sftp://
+    "in_app": {
+        "url": text("DESK_PUSH_URL", "outbox"),
+        "secret": text("DESK_PUSH_SECRET", ""),
+        "per_second": number("DESK_PUSH_PER_SECOND", default=0),
+    },
+    "voice": {
+        "url": text("DESK_VOICE_URL", "outbox"),
+        "secret": text("DESK_VOICE_SECRET", ""),
+        "per_second": number("DESK_VOICE_PER_SECOND", default=0),
+    },
     "network": {"url": text("DESK_NETWORK_URL", "outbox"), "secret": text("DESK_NETWORK_SECRET", "")},
 }
 # Webhooks may reach into private networks: for a desk whose listeners stand beside it.
 DESK_WEBHOOK_PRIVATE = flag("DESK_WEBHOOK_PRIVATE", default=False)
 # Signs what gateways call back with. Without one, a callback cannot be proved and is refused.
 CALLBACK_SECRET = text("DESK_CALLBACK_SECRET", "")
+
+# Where customers' mails arrive: imaps://user:password@host/folder. Without one, `read_mail` takes pipes and maildirs.
+DESK_INBOX_URL = text("DESK_INBOX_URL", "")
 
 # --- Django -----------------------------------------------------------------------------------------------------------
 

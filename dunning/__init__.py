@@ -25,19 +25,32 @@ In the order a step travels:
 ``simulation``    the same days ahead, read and not written; ``dry_run_results`` what was found
 ``migrating``     open cases moved to another version
 ``experiment_course``, ``experiment_results``  experiments started, watched and ended, and what came of them
-``gate``          may this person be contacted now, on this channel (pure)
-``contact``       the gate, asked with the facts of one account
+``gate``          may this be done now: rules as data, one decision for people and machines (pure)
+``rule_packs``    the packs in force: shipped, chosen for a market, changed here; ``pack_words`` a pack to read
+``contact_facts``, ``limit_facts``  what the gate is told of customers, and of a limit
+``contact``       the gate, asked with the facts of accounts; what it said is kept
+``best_moment``, ``habits``  when and how a customer answers (pure), and counted
 ``wording``       a notice in the customer's language (pure), with ``wording_facts``, ``wording_texts``,
                   ``wording_page``, ``text_messages`` and the texts in ``wordings/``
+``notice_texts``  texts as an admin writes them, over those that ship; ``notice_samples`` what they are tried on
 ``letters``       a letter, typeset with ``letterhead/`` (pure)
 ``composing``     a notice at the moment it leaves
 ``gateways``      the ways out of the house (pure)
 ``outbox``        their local counterpart
+``mail_provider`` e-mail through a provider's own interface
+``roads``         the gateways of a pass; ``pacing`` how fast, ``channel_health`` how they are
+``handing_over``  the claim, the intent, the call, and what its end means for a repeat; ``print_runs`` letters together
+``leaving_notices``, ``leaving_orders``  whether a notice, or an order, may still leave
 ``deliver``       what is due leaves the house, after a last look at the facts
+``resending``     what did not arrive, sent again by a person
 ``receipts``      what the providers and the network tell us afterwards
+``listening``     a line kept open for receipts and replies
+``understanding`` what a customer's message asks for, from its words (pure)
+``inbound``       a message received; ``inbound_senders`` whose it is, ``inbound_acts`` what is done at once
 ``asking``        what was asked of the network beside what it did
 ``placements``    what an agency is told, answers and earns
 ``book``          this room's files
-``admin``, ``policy_admin``, ``dry_run_admin``, ``segment_admin``, ``experiment_admin``, ``hold_admin``,
-                  ``agency_admin``  all of it in the admin
+``text_forms``    texts of notices as forms
+``admin``, ``pack_admin``, ``text_admin``, ``policy_admin``, ``dry_run_admin``, ``segment_admin``,
+                  ``experiment_admin``, ``hold_admin``, ``agency_admin``  all of it in the admin
 """

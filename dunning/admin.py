@@ -17,7 +17,16 @@ from unfold.decorators import display
 
 from accounts.admin import ReadOnlyAdmin, ReadOnlyInline, desk_page
 from accounts.money import plain
-from dunning import agency_admin, dry_run_admin, experiment_admin, hold_admin, policy_admin, segment_admin
+from dunning import (
+    agency_admin,
+    dry_run_admin,
+    experiment_admin,
+    hold_admin,
+    pack_admin,
+    policy_admin,
+    segment_admin,
+    text_admin,
+)
 from dunning.models import (
     BillStep,
     Case,
@@ -29,7 +38,16 @@ from dunning.models import (
 from dunning.models.notice import HandOver
 
 # Each of these registers its own pages.
-__all__ = ["agency_admin", "dry_run_admin", "experiment_admin", "hold_admin", "policy_admin", "segment_admin"]
+__all__ = [
+    "agency_admin",
+    "dry_run_admin",
+    "experiment_admin",
+    "hold_admin",
+    "pack_admin",
+    "policy_admin",
+    "segment_admin",
+    "text_admin",
+]
 
 # --- What happened ----------------------------------------------------------------------------------------------------
 
@@ -130,7 +148,14 @@ class ServiceOrderAdmin(ReadOnlyAdmin):
         return str(order.get_state_display())
 
 
-CHANNELS = {"sms": "SMS", "email": "E-mail", "letter": "Letter", "in_app": "In-app", "network": "Network"}
+CHANNELS = {
+    "sms": "SMS",
+    "email": "E-mail",
+    "letter": "Letter",
+    "in_app": "In-app",
+    "voice": "Voice",
+    "network": "Network",
+}
 CHANNEL_COLOURS = {"SMS": "info", "E-mail": "primary", "Letter": "warning", "In-app": "success"}
 
 

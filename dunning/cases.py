@@ -416,14 +416,17 @@ class Outlook:
     waiting: tuple[tuple[str, str], ...] = ()
 
 
-def outlook(*, account_id: int, as_of: date) -> Outlook:
-    """The policy, the stage and the next step of one account; about a dozen queries."""
-    return outlooks([account_id], as_of=as_of).get(account_id, Outlook())
+def outlook(*, account_id: int, as_of: date, facts: Mapping[int, reading.AccountFacts] | None = None) -> Outlook:
+    """The policy, the stage and the next step of one account; about a dozen queries, two where ``facts`` were read."""
+    return outlooks([account_id], as_of=as_of, facts=facts).get(account_id, Outlook())
 
 
-def outlooks(account_ids: Collection[int], *, as_of: date) -> dict[int, Outlook]:
+def outlooks(
+    account_ids: Collection[int], *, as_of: date, facts: Mapping[int, reading.AccountFacts] | None = None
+) -> dict[int, Outlook]:
     """The same for many accounts with the queries of one."""
-    facts = reading.read(sorted(account_ids), as_of=as_of)
+    if facts is None:
+        facts = reading.read(sorted(account_ids), as_of=as_of)
     published = rulebook.published()
     pinned = rulebook.rules_of({fact.case.version_id for fact in facts.values() if fact.case})
     return {pk: _outlook(fact, published, pinned, as_of) for pk, fact in facts.items()}

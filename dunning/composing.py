@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Literal
 
 from babel import Locale
 from django.conf import settings
@@ -15,11 +16,13 @@ from django.db import connection
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts.models import Customer
+from dunning import notice_texts
+from dunning.contact import PLAINLY, PURPOSES, Manner
 from dunning.gateways.base import Message
 from dunning.letters import LetterFacts, render_letter
 from dunning.models import Agency, Notice
 from dunning.reading import NEEDS, AccountFacts
-from dunning.wording import BillLine, NoticeFacts, notice_body, word_notice
+from dunning.wording import BillLine, NoticeFacts, Wordings, notice_body, sms_segments, word_notice
 
 #: Salt of the links to the customer's page; a link names the account and nothing else.
 PAY_SALT = "pay"
@@ -85,6 +88,8 @@ def compose(
     services: Collection[str],
     *,
     as_of: date,
+    manner: Manner = PLAINLY,
+    wordings: Wordings | None = None,
 ) -> Message:
     """The message of a notice, dated ``as_of``; fills the notice's own record of what was said.
 
@@ -97,7 +102,8 @@ def compose(
         customer_name=customer.name,
         operator_name=settings.DESK_OPERATOR["name"],
         account_ref=facts.ref,
-        language=facts.language or settings.LANGUAGE_CODE,
+        # An answer is in the language of the question, where we have it.
+        language=(notice.language if notice.step_code in PURPOSES else "") or facts.language or settings.LANGUAGE_CODE,
         currency=facts.currency,
         bills=tuple(bill.line() for bill in bills),
         total_due=notice.amount,
@@ -111,13 +117,28 @@ def compose(
         transfer_reference=facts.ref,
         services=tuple(services),
         agency_name=_agency_name(notice),
+        advice=manner.advice,
+        regulator=manner.regulator,
+        help_signpost=manner.advice is not None,
+        names_court=manner.names_court,
+        collector_disclosure=manner.disclosure,
+        wait_until=_held_until(facts, "payment_in_flight", as_of),
+        answer_by=_held_until(facts, "manual", as_of) if notice.step_code in PURPOSES else None,
     )
-    worded = word_notice(template=notice.template, channel=notice.channel, facts=said)
+    notice.tone = manner.tone
+    wordings = wordings or notice_texts.in_use()
+    worded = word_notice(
+        template=notice.template, channel=notice.channel, facts=said, wordings=wordings, tone=notice.tone
+    )
+    notice.segments = sms_segments(worded.text).segments if notice.channel == "sms" else None
     notice.subject, notice.body, notice.language = worded.subject[:300], worded.text, worded.language
-    notice.address = "in_app" if notice.channel == "in_app" else facts.contact[NEEDS[notice.channel]]
-    attachment = None
+    if notice.channel == "in_app":
+        notice.address = "in_app"
+    elif not notice.address or notice.step_code not in PURPOSES:  # an answer goes where the question came from
+        notice.address = facts.contact[NEEDS[notice.channel]]
+    attachment, paper = None, _paper(customer)
     if notice.channel == "letter":
-        body = notice_body(template=notice.template, channel="letter", facts=said)
+        body = notice_body(template=notice.template, channel="letter", facts=said, wordings=wordings, tone=notice.tone)
         recipient = [customer.name, *_postal_lines(notice.address, customer)]
         letter = LetterFacts(
             body=body,
@@ -125,7 +146,8 @@ def compose(
             sender=tuple(settings.DESK_OPERATOR["address"]),
             recipient=tuple(recipient[:6]),
             customer_ref=customer.ref,
-            paper="us-letter" if customer.country == "US" else "a4",
+            country=customer.country,
+            paper=paper,
         )
         attachment = render_letter(letter)
     return Message(
@@ -138,13 +160,25 @@ def compose(
         language=notice.language,
         attachment=attachment,
         ref=facts.ref,
+        paper=paper if attachment else "",
+        country=customer.country if attachment else "",
     )
+
+
+def _paper(customer: Customer) -> Literal["a4", "us-letter"]:
+    return "us-letter" if customer.country == "US" else "a4"
 
 
 def _pay_by(notice: Notice, as_of: date) -> date | None:
     if notice.pay_by_days is None:
         return None
     return date.fromordinal(as_of.toordinal() + notice.pay_by_days)
+
+
+def _held_until(facts: AccountFacts, reason: str, as_of: date) -> date | None:
+    """The last day of the longest hold of that reason that is in force and ends."""
+    ends = [hold.ends_on for hold in facts.holds if hold.reason == reason and hold.covers(as_of) and hold.ends_on]
+    return max(ends, default=None)
 
 
 def _agency_name(notice: Notice) -> str | None:

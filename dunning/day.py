@@ -82,6 +82,8 @@ class Day:
         self.moved: list[tuple[int, str, date | None, date | None]] = []
         self.bill_steps: list[BillStep] = []
         self.notices: list[Notice] = []
+        #: Who gets them, by customer.
+        self.written_to: dict[int, AccountFacts] = {}
         self.orders: list[ServiceOrder] = []
         self.fees: list[NewFee] = []
         self.events: list[events.EventRow] = []
@@ -207,6 +209,7 @@ class Day:
             used = outcome.channels if step.all_channels else outcome.channels[:1]
             for channel in used:
                 fallbacks = () if step.all_channels else outcome.channels[1:]
+                self.written_to[fact.customer_id] = fact
                 self.notices.append(self._notice(fact, rules, outcome, channel, fallbacks))
         elif step.action == policy.LIMIT:
             services = fact.services + (fact.child_services if rules.limits_children else [])
@@ -356,6 +359,7 @@ class Day:
                 notice.key = f"bill.{bills[0].pk}.{step.code}.{channel}"
                 notice.bill_refs = [bill.ref for bill in bills]
                 notice.amount = from_mills(sum(bill.amount for bill in bills))
+                self.written_to[fact.customer_id] = fact
                 self.notices.append(notice)
         if not passed:
             self.tally.steps[step.code] += 1

@@ -10,19 +10,21 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
 
 from accounts import bulk, events, settling, status
 from accounts.models import Account
 from accounts.money import from_mills
-from dunning import cases, choosing, experiments, kinds, policy, reading, rulebook
+from dunning import cases, choosing, experiments, habits, kinds, policy, reading, rulebook
 from dunning.choosing import Strategy
 from dunning.day import BillAhead, Day, Tally
 from dunning.experiments import Assigning, Treatment
-from dunning.models import Agency, BillStep, Case, CaseStep, Placement
+from dunning.gate.zones import Place, zones_of
+from dunning.models import Agency, BillStep, Case, CaseStep, Notice, Placement
 from dunning.policy import PolicyRules
 from dunning.reading import AccountFacts
 from dunning.sharding import WHOLE, Shard
@@ -173,6 +175,7 @@ def _write(day: Day) -> None:
         )
     bulk.insert(day.case_steps)
     BillStep.objects.bulk_create(day.bill_steps, batch_size=2_000)
+    _at_their_best(day.notices, day)
     bulk.insert(day.notices)
     bulk.insert(day.orders)
     _write_placements(day)
@@ -292,3 +295,27 @@ def _remind_chunk(chunk: Sequence[int], strategy: Strategy, *, as_of: date, at: 
             day.remind(fact, rules, ahead[pk])
     _write(day)
     return day.tally
+
+
+def _at_their_best(notices: Sequence[Notice], day: Day) -> None:
+    """Send when, and first how, customers are known to answer; where too little is known nothing changes."""
+    by_channels: dict[tuple[str, ...], list[Notice]] = defaultdict(list)
+    for notice in notices:
+        if notice.state != "pending":  # told by the system the account was taken over from
+            continue
+        by_channels[(notice.channel, *notice.fallbacks)].append(notice)
+    for channels, alike in by_channels.items():
+        zones = {notice.customer_id: zone for notice in alike if (zone := _zone_of(day.written_to[notice.customer_id]))}
+        chosen = habits.best_moments(list(zones), channels, day=day.as_of, zones=zones, after=day.at)
+        for notice in alike:
+            if (best := chosen.get(notice.customer_id)) is not None:
+                notice.send_at, notice.channel = best.at, best.moment.channel
+                notice.key = f"{notice.key.rpartition('.')[0]}.{notice.channel}"
+                notice.fallbacks = [channel for channel in channels if channel != notice.channel]
+
+
+def _zone_of(fact: AccountFacts) -> ZoneInfo | None:
+    """Where the customer is, where that is one place."""
+    place = Place(timezone=fact.timezone, country=fact.country, region=fact.region, numbers=fact.on_file[:1])
+    zones = zones_of(place, datetime.min.replace(tzinfo=UTC))
+    return zones[0] if len(zones) == 1 else None

@@ -8,7 +8,10 @@ from accounts.money import from_mills
 from dunning import policy
 from dunning.policy import Amounts, Audience, FeeRule, PolicyRules, StepRule
 
-_BY_CHANNEL = {"sms": "an SMS", "email": "an e-mail", "letter": "a letter", "in_app": "a message in the app"}
+_BY_CHANNEL = {
+    "sms": "an SMS", "email": "an e-mail", "letter": "a letter", "in_app": "a message in the app",
+    "voice": "an automatic call",
+}  # fmt: skip
 _LIMITED = {
     "throttled": "the data connection is slowed down",
     "outgoing_barred": "outgoing calls are barred",

@@ -18,7 +18,9 @@ _LIMITED = {
     "suspended": "suspended",
     "disconnected": "disconnected",
 }
-_CHANNELS = {"sms": "SMS", "email": "E-mail", "letter": "Letter", "in_app": "Message in the app"}
+_CHANNELS = {
+    "sms": "SMS", "email": "E-mail", "letter": "Letter", "in_app": "Message in the app", "voice": "Automatic call",
+}  # fmt: skip
 
 
 def headline(result: Mapping[str, Any]) -> str:

@@ -45,7 +45,13 @@ from dunning.wording_texts import standard_wordings
 
 DRAFT, PUBLISHED = PolicyVersion.State.DRAFT, PolicyVersion.State.PUBLISHED
 STATE_COLOURS = {"Draft": "warning", "Published": "success", "On trial": "primary", "Retired": "info"}
-CHANNELS = {"sms": "SMS", "email": "E-mail", "letter": "Letter", "in_app": "Message in the app"}
+CHANNELS = {
+    "sms": "SMS",
+    "email": "E-mail",
+    "letter": "Letter",
+    "in_app": "Message in the app",
+    "voice": "Automatic call",
+}
 
 #: More open cases than these are moved in several goes: a page answers within seconds.
 MOST_MOVED_AT_ONCE = 20_000

@@ -21,7 +21,7 @@ MOST_CHARACTERS = 500_000
 
 CODE = re.compile(r"[A-Za-z0-9._:\-]{1,60}")
 KINDS = ("residential", "business")
-CHANNELS = ("sms", "email", "letter", "in_app")
+CHANNELS = ("sms", "email", "letter", "in_app", "voice")
 RUNGS = policy.RUNGS[1:]
 FEES = ("late_fee", "reconnection_fee")
 ROLLS = ("next_working_day", "none")

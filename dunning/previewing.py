@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
 from django.db.models import F
 
 from accounts.models import Account, Bill, Customer, Service
 from accounts.refusals import Refused
-from dunning import composing, policy, reading, rulebook
+from dunning import composing, contact, policy, reading, rulebook
 from dunning.gateways.base import Message
 from dunning.models import Case, Notice, PolicyVersion
 from dunning.policy import PolicyRules, StepRule
 from dunning.reading import NEEDS, AccountFacts
 from dunning.text_messages import SmsLength, sms_segments
+from dunning.wording_facts import Consequence
+from dunning.wording_texts import Wordings
 
 #: Among so many overdue accounts somebody is looked for whom the policy applies to.
 SEARCHED = 500
 
 #: Stands where a channel has no address: the words can be looked at all the same.
 NO_ADDRESS = "(no address)"
+#: A text that is looked at by itself demands payment within so many days.
+PREVIEWED_DAYS = 14
 
 
 class CannotPreview(Refused):
@@ -98,6 +102,61 @@ def preview(
     return [_one(version, rules, step, channel, said, account.customer, bills, named, as_of) for channel in wanted]
 
 
+def preview_text(
+    *,
+    template: str,
+    tone: str,
+    language: str,
+    account_ref: str,
+    wordings: Wordings,
+    at: datetime,
+    as_of: date,
+    channels: Sequence[str],
+    consequence: Consequence | None = None,
+) -> list[Preview]:
+    """A notice of any template with those texts, from the account's facts now and what its market asks for.
+
+    Nothing is written or sent.
+    ``tone`` is empty for the plain one. Raises ``CannotPreview`` when there is no such account, or nothing that such a
+    notice could say to it.
+    """
+    account = Account.objects.select_related("customer").filter(ref=account_ref.strip()).first()
+    if account is None:
+        raise CannotPreview(f"There is no account {account_ref.strip() or 'without an id'}.")
+    fact = reading.read([account.pk], as_of=as_of)[account.pk]
+    bills = _past_due(fact, as_of) or _coming(fact, as_of)
+    services = Service.objects.filter(account=account, protected=False).order_by("pk").values_list("number", "kind")
+    known = dict.fromkeys(NEEDS.values(), NO_ADDRESS) | fact.contact
+    said = replace(_in_language(fact, language), contact=known)
+    gate = contact.Gate({fact.pk: fact}, at=at, as_of=as_of)
+    manner = replace(gate.manner_of(fact.pk), tone=tone)
+    shown = []
+    for channel in channels:
+        notice = Notice(
+            account_id=fact.pk, customer=account.customer, key="preview", step_code="preview", template=template,
+            channel=channel, currency=fact.currency, pay_by_days=PREVIEWED_DAYS, consequence=consequence or "",
+        )  # fmt: skip
+        try:
+            message = composing.compose(
+                notice, said, account.customer, bills, [number or kind for number, kind in services], as_of=as_of,
+                manner=manner, wordings=wordings,
+            )  # fmt: skip
+        except ValueError as problem:  # a notice that itemizes a debt, of an account with none to itemize
+            raise CannotPreview(f"{problem}.") from problem
+        remarks = () if channel in fact.reachable() else (_unreachable(fact, channel),)
+        length = sms_segments(message.text) if channel == "sms" else None
+        shown.append(Preview(channel, message, length, remarks))
+    return shown
+
+
+def owing_account(*, as_of: date, language: str = "") -> str:
+    """The id of some account that owes something, of a customer who reads that language if there is one."""
+    overdue = Account.objects.filter(oldest_due_on__lt=as_of).order_by("pk")
+    accounts = [overdue.filter(customer__language__startswith=language), overdue, Account.objects.order_by("pk")]
+    refs = (found.values_list("ref", flat=True).first() for found in accounts)
+    return next((str(ref) for ref in refs if ref), "")
+
+
 def _one(
     version: PolicyVersion,
     rules: PolicyRules,
@@ -131,22 +190,33 @@ def _one(
     elif not step.only_if.includes(fact.traits):
         remarks.append("The step is not for this account and would be passed over.")
     if channel not in reachable:
-        refused = channel in fact.refused_channels
-        remarks.append(
-            "The customer does not want to be reached on this channel." if refused else "There is no usable address."
-        )
+        remarks.append(_unreachable(fact, channel))
     length = sms_segments(message.text) if channel == "sms" else None
     return Preview(channel, message, length, tuple(remarks))
 
 
+def _unreachable(fact: AccountFacts, channel: str) -> str:
+    if channel in fact.refused_channels:
+        return "The customer does not want to be reached on this channel."
+    return "There is no usable address."
+
+
 def _bills(fact: AccountFacts, step: StepRule, as_of: date) -> list[composing.BillDetail]:
-    if step.day >= 0:
-        wanted = [bill.ref for bill in fact.judged(as_of)]
-    else:
-        ahead = Bill.objects.filter(account=fact.pk, due_on__gt=as_of, open_amount__gt=F("disputed_amount"))
-        wanted = list(ahead.order_by("due_on", "pk").values_list("ref", flat=True)[:1])
-    details = composing.bill_details(wanted)
-    return [details[ref] for ref in wanted if ref in details]
+    return _past_due(fact, as_of) if step.day >= 0 else _coming(fact, as_of)
+
+
+def _past_due(fact: AccountFacts, as_of: date) -> list[composing.BillDetail]:
+    return _details([bill.ref for bill in fact.judged(as_of)])
+
+
+def _coming(fact: AccountFacts, as_of: date) -> list[composing.BillDetail]:
+    ahead = Bill.objects.filter(account=fact.pk, due_on__gt=as_of, open_amount__gt=F("disputed_amount"))
+    return _details(list(ahead.order_by("due_on", "pk").values_list("ref", flat=True)[:1]))
+
+
+def _details(refs: Sequence[str]) -> list[composing.BillDetail]:
+    details = composing.bill_details(refs)
+    return [details[ref] for ref in refs if ref in details]
 
 
 def _in_language(fact: AccountFacts, language: str) -> AccountFacts:

@@ -22,7 +22,7 @@ from dunning.holding import Effects, HoldFact, is_account_wide
 from dunning.policy import RUNGS, CaseFacts, Done, JudgedBill, PolicyRules, ServiceFact, Traits, WarningFact
 
 #: What each channel needs to reach somebody.
-NEEDS = {"sms": "phone", "call": "phone", "email": "email", "letter": "address"}
+NEEDS = {"sms": "phone", "call": "phone", "voice": "phone", "email": "email", "letter": "address"}
 
 
 class CaseRow(NamedTuple):
@@ -214,7 +214,8 @@ _CONTACTS = """
 """
 _CONSENTS = """
     SELECT DISTINCT ON (customer_id, channel) customer_id, channel, given FROM accounts_consent
-     WHERE customer_id = ANY(%s) AND at < %s ORDER BY customer_id, channel, at DESC
+     WHERE customer_id = ANY(%s) AND at < %s AND purpose = 'service' AND value = ''
+     ORDER BY customer_id, channel, at DESC
 """
 _REACH_CHANGES = """
     SELECT day, array_agg(DISTINCT customer_id) FROM (

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from django.db import transaction
 
 from accounts import events
-from dunning import cases, deliver, kinds
+from dunning import cases, kinds, leaving_notices, leaving_orders
 from dunning.gateways.receipts import Receipt
 from dunning.models import Notice, ServiceOrder
 
@@ -40,9 +40,11 @@ def _note(notice: Notice, receipt: Receipt, *, as_of: date, at: datetime) -> boo
     else:
         if notice.state not in ("sent", "delivered", "doubtful", "handing_over"):
             return False
-        notice.state, notice.counts_from, notice.delivered_at = "bounced", None, None
+        # Nobody there, or not this time: only the first speaks against the address.
+        notice.state = "bounced" if receipt.state == "bounced" else "failed"
+        notice.counts_from = notice.delivered_at = None
         notice.reason = (receipt.detail or receipt.state)[:200]
-        deliver.go_on(notice, notice.reason, at=at)
+        leaving_notices.go_on(notice, notice.reason, at=at)
         kind = kinds.NOTICE_FAILED
     notice.save(update_fields=["state", "delivered_at", "counts_from", "reason"])
     events.record(
@@ -76,7 +78,7 @@ def confirm_order(*, key: str, confirmed: bool, detail: str, as_of: date, at: da
         order.send_at = None
         order.save(update_fields=["state", "reason", "confirmed_at", "send_at"])
         if confirmed:
-            deliver.settle_services([order], as_of=as_of, at=at)
+            leaving_orders.settle_services([order], as_of=as_of, at=at)
         events.record(
             account_id=order.account_id,
             kind=kinds.ORDER_CONFIRMED if confirmed else kinds.ORDER_FAILED,

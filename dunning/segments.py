@@ -259,7 +259,8 @@ _SOURCES = {
                (ARRAY['low', 'medium', 'high'])[max(array_position(ARRAY['low', 'medium', 'high'], v.severity::text))]
                    AS gravest
           FROM accounts_vulnerability v
-         WHERE v.noted_on <= %(as_of)s AND {of_customers} GROUP BY v.customer_id""",
+         WHERE v.noted_on <= %(as_of)s AND (v.ended_on IS NULL OR v.ended_on > %(as_of)s) AND {of_customers}
+         GROUP BY v.customer_id""",
     "services": """
         SELECT s.account_id AS id, count(*) AS held, array_agg(DISTINCT s.kind::text) AS kinds,
                sum(s.monthly_fee) AS fee

@@ -26,8 +26,8 @@ from dunning import policy, reading, rulebook, segments, workdays
 from dunning.choosing import Strategy
 from dunning.day import BillAhead, Day
 from dunning.decide import bills_ahead
-from dunning.deliver import LETTER_WORKING_DAYS
 from dunning.experiments import Assigned
+from dunning.leaving_notices import LETTER_WORKING_DAYS
 from dunning.models import CaseStep, Notice
 from dunning.policy import Done, PolicyRules, WarningFact
 from dunning.reading import AccountFacts, CaseRow, PastDueBill, Reach
@@ -520,7 +520,7 @@ def _done(step: CaseStep, before: Done | None) -> Done:
 
 
 def _arrives(channel: str, day: date) -> date:
-    """When a message made on ``day`` counts as delivered, if nothing goes wrong (``deliver.counts_from``)."""
+    """When a message made on ``day`` counts as delivered, if nothing goes wrong (``leaving_notices.counts_from``)."""
     if channel == "letter":
         return workdays.add_working_days(day, LETTER_WORKING_DAYS, country="")
     return day + timedelta(days=1) if channel == "email" else day

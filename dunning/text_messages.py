@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
 _GSM7 = frozenset(
@@ -11,6 +12,16 @@ _GSM7 = frozenset(
     "abcdefghijklmnopqrstuvwxyzäöñüà"
 )
 _GSM7_TWO_PLACES = frozenset("^{}\\[~]|€\f")
+
+#: Signs of print and the plain ones that say the same. Letters are never changed: a name is spelt as it is spelt.
+_PLAIN_SIGNS = str.maketrans(
+    {
+        "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201b": "'",
+        "\u201c": '"', "\u201d": '"', "\u201e": '"', "\u00ab": '"', "\u00bb": '"',
+        "\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": "-", "\u2212": "-",
+        "\u2026": "...", "\u00a0": " ", "\u202f": " ", "\u2009": " ",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +42,17 @@ def sms_segments(text: str) -> SmsLength:
         return SmsLength("GSM-7", sum(widths), _parts(widths, alone=160, each=153))
     widths = [2 if ord(sign) > 0xFFFF else 1 for sign in text]
     return SmsLength("UCS-2", sum(widths), _parts(widths, alone=70, each=67))
+
+
+def sms_cost(text: str, per_segment: Decimal) -> tuple[SmsLength, Decimal]:
+    """The length of a text message and what the network bills for it, in the currency of `per_segment`."""
+    length = sms_segments(text)
+    return length, length.segments * per_segment
+
+
+def plain_signs(text: str) -> str:
+    """The text with plain quotation marks, dashes and spaces, so that they alone do not cost it the cheap alphabet."""
+    return text.translate(_PLAIN_SIGNS)
 
 
 def _parts(widths: Sequence[int], *, alone: int, each: int) -> int:

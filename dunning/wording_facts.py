@@ -11,6 +11,9 @@ from typing import Literal
 Consequence = Literal["throttled", "outgoing_barred", "suspended", "disconnected", "agency"]
 CONSEQUENCES: tuple[Consequence, ...] = ("throttled", "outgoing_barred", "suspended", "disconnected", "agency")
 
+#: "" nothing is required; "initial" the first communication of a debt collector; "later" every one after it.
+Disclosure = Literal["", "initial", "later"]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BillLine:
@@ -28,6 +31,35 @@ class BillLine:
 class InstalmentLine:
     due_on: date
     amount: Decimal
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ValidationFacts:
+    """What a validation notice of a third-party collector in the United States states: 12 CFR 1006.34(c).
+
+    All amounts are there, zero is written as zero: the rule knows no blank field (comment 34(c)(2)(viii)-1).
+    """
+
+    creditor: str
+    """To whom the debt is owed now."""
+    itemized_on: date
+    """The itemization date: 1006.34(b)(3)."""
+    amount_then: Decimal
+    interest: Decimal
+    fees: Decimal
+    payments: Decimal
+    credits: Decimal
+    ends_on: date
+    """The last day of the validation period: 1006.34(b)(5)."""
+    collector_address: tuple[str, ...]
+    """Where disputes and requests are accepted by post, without the collector's name."""
+    consumer_address: tuple[str, ...] = ()
+    dispute_url: str | None = None
+    """Where a dispute is taken electronically; demanded for a notice that goes out electronically."""
+
+    @property
+    def amount_now(self) -> Decimal:
+        return self.amount_then + self.interest + self.fees - self.payments - self.credits
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +94,19 @@ class NoticeFacts:
     """Where free debt advice is to be had, where a market requires the pointer."""
     regulator: str | None = None
     opt_out_url: str | None = None
+    names_court: bool = False
+    """Germany: a warning says that one may go to court against the limit (TKG § 61)."""
+    help_signpost: bool = False
+    """The pointer to free advice stands in short messages too."""
+    suspension_on: date | None = None
+    """The first day on which a service may be limited, to be said in a sentence of its own."""
+    wait_until: date | None = None
+    """Until when nothing more is asked of the customer while we check something."""
+    answer_by: date | None = None
+    """By when we answer: a dispute, or with a call."""
+    collector_disclosure: Disclosure = ""
+    """The words of 12 CFR 1006.18(e) for a third-party debt collector."""
+    validation: ValidationFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +117,10 @@ class Wording:
     text: str
     html: str | None
     language: str
+    opening: str = ""
+    """Of a call: what whoever answers may hear. It is the first paragraph of `text`; the rest waits until the listener
+    has confirmed who they are.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +132,18 @@ class Table:
     total_label: str
     total: str
     numbers_from: int
+
+
+@dataclass(frozen=True, slots=True)
+class TearOff:
+    """A form at the end of a letter, to be cut off and sent back: boxes to tick between two addresses."""
+
+    heading: str
+    instruction: str
+    boxes: tuple[tuple[str, tuple[str, ...]], ...]
+    """Each box, and the boxes below it."""
+    mail_to: tuple[str, ...]
+    sent_by: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,4 +165,12 @@ class NoticeBody:
     sign_off: str
     operator_name: str
     account_ref: str
+    payment_ref: str
+    """What the customer writes on a transfer; a letter carries it as a bar code too."""
+    preview: str
+    """What an inbox shows beside the subject; it names no amount, for inboxes are looked at over shoulders."""
     labels: Mapping[str, str]
+    rtl: bool = False
+    digits: str = "0123456789"
+    """Zero to nine, as the customer's country writes them."""
+    tear_off: TearOff | None = None

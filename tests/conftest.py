@@ -6,9 +6,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db.backends.postgresql.operations import DatabaseOperations
+from hypothesis import settings as property_settings
 
 from collections_desk import embedded
 from collections_desk.celery import app
+
+# What holds for every example does not depend on how busy the machine is.
+property_settings.register_profile("desk", deadline=None)
+property_settings.load_profile("desk")
 
 
 def pytest_configure() -> None:

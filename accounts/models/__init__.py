@@ -1,6 +1,6 @@
 """The rows of the facts, one module a subject.
 
-``customer``  who: customers, contact points, consents, vulnerabilities
+``customer``  who: customers, contact points, consents and wishes, who speaks for them, vulnerabilities
 ``account``   the thing that is dunned, and its services, with their state machines
 ``billing``   facts from billing: bills, payments, adjustments; and the desk's own fees
 ``hold``      reasons to stop
@@ -13,7 +13,15 @@ from __future__ import annotations
 
 from accounts.models.account import Account, AccountStatus, Service, ServiceStatus
 from accounts.models.billing import Adjustment, Bill, Fee, Payment
-from accounts.models.customer import Consent, ContactPoint, Customer, UnreachableAddress, Vulnerability
+from accounts.models.customer import (
+    Consent,
+    ContactPoint,
+    ContactPreference,
+    Customer,
+    Representative,
+    UnreachableAddress,
+    Vulnerability,
+)
 from accounts.models.event import AccountEvent, PendingEvent, Seal
 from accounts.models.hold import Hold
 from accounts.models.intake import BusinessDate, RejectedRow
@@ -28,6 +36,7 @@ __all__ = [
     "BusinessDate",
     "Consent",
     "ContactPoint",
+    "ContactPreference",
     "Customer",
     "Fee",
     "Hold",
@@ -35,6 +44,7 @@ __all__ = [
     "Payment",
     "PendingEvent",
     "RejectedRow",
+    "Representative",
     "Seal",
     "Service",
     "ServiceStatus",

@@ -26,6 +26,9 @@ class WorkItem(models.Model):
     created_at = models.DateTimeField()
     #: Not offered before that moment: a callback, a promise's day, contact hours.
     not_before = models.DateTimeField(null=True, blank=True)
+    #: The contact gate lets nobody call before this moment, and why; null where it does, or was not asked yet.
+    callable_from = models.DateTimeField(null=True, blank=True)
+    uncallable_because = models.CharField(max_length=300, blank=True, default="")
     claimed_by = models.ForeignKey(Agent, null=True, blank=True, on_delete=models.SET_NULL, related_name="claims")
     claimed_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)

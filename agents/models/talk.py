@@ -66,6 +66,8 @@ class Interaction(models.Model):
     duration_seconds = models.PositiveIntegerField(null=True, blank=True)
     note = models.TextField(blank=True, default="")
     callback_at = models.DateTimeField(null=True, blank=True)
+    #: The gate said no and somebody with the right to it went on: the code of why.
+    override_code = models.CharField(max_length=30, blank=True, default="")
 
     class Meta:
         indexes = [

@@ -36,7 +36,12 @@ def money(amount: Decimal | None, currency: str) -> str:
     """An amount with its currency sign and exactly the currency's decimals; a dash for none."""
     if amount is None:
         return NONE
-    return format_currency(quantize(amount, currency), currency, locale="en", currency_digits=True)
+    written = format_currency(quantize(amount, currency), currency, locale="en", currency_digits=True)
+    # A sign that ends in a letter stands apart from the amount: AED 12.00.
+    return _SIGN.sub("\\1\N{NO-BREAK SPACE}", written)
+
+
+_SIGN = re.compile(r"^(-?[A-Z]{2,})(?=\d)")
 
 
 @register.filter
@@ -97,9 +102,14 @@ def minutes(seconds: int | None) -> str:
     return "" if not seconds else f"{seconds // 60}:{seconds % 60:02d}"
 
 
+_CHANNELS = {"sms": "SMS", "email": "E-mail", "in_app": "In-app"}
+
+
 @register.filter
 def words(code: str) -> str:
     """A code as a person reads it: ``outgoing_barred`` is *Outgoing barred*."""
+    if code in _CHANNELS:
+        return _CHANNELS[code]
     text = str(code).replace("_", " ").replace("-", " ").strip()
     return text[:1].upper() + text[1:]
 
@@ -212,6 +222,18 @@ def read_back(instalments: Sequence[Instalment], currency: str) -> str:
         told.append(f"then {len(rest) - 1} times {money(rest[0].amount, currency)}" if len(rest) > 1 else "")
         told.append(f"and at the end {money(last.amount, currency)} on {day(last.due_on)}")
     return ", ".join(part for part in told if part) + "."
+
+
+@register.filter
+def bar_top(rate: float) -> float:
+    """Where the bar of a rate begins, in a drawing twenty high; something is left of it however low."""
+    return round(20 - max(rate, 0.04) * 20, 1)
+
+
+@register.filter
+def percent(rate: float) -> str:
+    """A rate as ``43 %``."""
+    return f"{round(rate * 100)} %"
 
 
 @register.filter

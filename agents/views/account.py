@@ -24,12 +24,14 @@ from accounts import holds, keeping
 from accounts.models import Hold
 from accounts.money import quantize
 from accounts.refusals import Refused
-from agents import calls, disputes, fees, plans, promises, queue, rights
+from agents import calls, disputes, fees, offering, plans, promises, queue, rights
 from agents.forms import CallForm, DisputeForm, HoldForm, KeepForm, NoteForm, PlanForm, PromiseForm, ResolveForm, Talk
 from agents.models import Disposition, WorkItem
 from agents.timeline import SHOWS, timeline
 from agents.views.account_page import ENTRIES, MOST_ENTRIES, Desk, desk_of, numbers_of, open_bills, picture, zone_of
 from agents.views.session import DeskRequest, may
+from dunning.gate.checks.cards import masked
+from dunning.gate.decision import Decision
 
 CLAIM_LOST, UNPROCESSABLE = 409, 422
 MOST_DRAFT = 20_000
@@ -105,7 +107,7 @@ def page(
         form = begin(desk, act, item, context["bills"])
     context |= {"act": act, "form": form, "panel": ACTS[act][0] if act else "", "drafts": drafts_of(item), **more}
     if act:
-        context |= extras(desk, act, form, context["bills"])
+        context |= extras(desk, act, form, context["bills"], context["contact"])
     template = "agents/_account.html" if request.htmx and not request.htmx.boosted else "agents/account.html"
     response = render(request, template, context, status=status)
     if request.htmx:
@@ -160,9 +162,19 @@ def begin(desk: Desk, act: str, item: WorkItem | None, bills: list[Any]) -> Talk
     return ACTS[act][1](initial=first, currency=account.currency, as_of=desk.as_of, bills=bills)
 
 
-def extras(desk: Desk, act: str, form: Talk | None, bills: list[Any]) -> dict[str, Any]:
-    """What a panel shows beside its fields: the plan's quote."""
+def extras(
+    desk: Desk, act: str, form: Talk | None, bills: list[Any], decision: Decision | None = None
+) -> dict[str, Any]:
+    """What a panel shows beside its fields: the plan's quote, and for which reasons a call may be made all the same.
+
+    ``decision``: what the contact gate said, where it was asked already.
+    """
     more: dict[str, Any] = {"bills": bills, "as_of": desk.as_of}
+    if act == "call":
+        decision = decision or calls.ask_gate(
+            account_id=desk.account.pk, channel="call", at=desk.at, as_of=desk.as_of, agent=desk.agent
+        )
+        more |= {"contact": decision, "overrides": calls.overrides_for(decision, desk.agent)}
     if act == "plan" and form is not None:
         more |= quoted(desk, form if form.is_bound else as_typed(desk, form, bills))
     return more
@@ -250,7 +262,7 @@ def done(request: DeskRequest, desk: Desk, act: str, form: Talk) -> HttpResponse
 
 def onward(request: DeskRequest, desk: Desk) -> HttpResponse:
     """To the next free account, or to the queue when there is none."""
-    following = queue.claim_next(agent=desk.agent, at=desk.at)
+    following = offering.next_account(agent=desk.agent, at=desk.at)
     address = f"/accounts/{following.account.ref}/" if following else "/queue/"
     if request.htmx:
         return HttpResponse(status=204, headers={"HX-Redirect": address})
@@ -280,6 +292,7 @@ def log_call(desk: Desk, form: CallForm) -> str:
         note=given["note"],
         callback_at=callback_at,
         promise=promise,
+        override=calls.Override(given["override_code"], given["override_reason"]) if given["override_code"] else None,
         as_of=desk.as_of,
         at=desk.at,
     )
@@ -395,7 +408,7 @@ def plan_quote(request: DeskRequest, ref: str) -> HttpResponse:
 @may(rights.Act.WORK)
 @require_POST
 def keep(request: DeskRequest, ref: str) -> HttpResponse:
-    """The page's heartbeat: renews the lease and keeps the form that is being typed."""
+    """The page's heartbeat: renews the lease and keeps the form that is being typed, card numbers masked."""
     desk = desk_of(request, ref, timezone.now())
     item = queue.held(account_id=desk.account.pk, agent=desk.agent, at=desk.at)
     item_id = request.POST.get("item", "")
@@ -404,7 +417,7 @@ def keep(request: DeskRequest, ref: str) -> HttpResponse:
     if item is not None and act in ACTS:
         names = ACTS[act][1].base_fields.keys() - {"item"}
         typed = {
-            name: request.POST.getlist(name) if name in {"bills", "stops"} else request.POST[name]
+            name: request.POST.getlist(name) if name in {"bills", "stops"} else masked(request.POST[name])[0]
             for name in names
             if name in request.POST
         }

@@ -22,8 +22,10 @@ from agents import calls, fees, rights
 from agents.forms import KeepForm
 from agents.models import Agent, Disposition, Instalment, Plan, Promise, WorkItem
 from agents.timeline import SHOWS, timeline
+from agents.views import inbound
+from agents.views.customer_zone import customer_zone
 from agents.views.session import DeskRequest
-from dunning import cases, experiments, hold_rules
+from dunning import cases, experiments, hold_rules, reading
 
 #: Bills of one account on one page; whoever has more reads the rest in billing.
 MOST_BILLS = 200
@@ -94,6 +96,13 @@ def numbers_of(desk: Desk) -> list[str]:
     return list(dict.fromkeys([*preferred, *filter(None, [desk.customer.phone]), *others]))
 
 
+def addresses_of(desk: Desk) -> list[str]:
+    """Every number and address that a wish may be about, each once."""
+    points = desk.customer.contact_points.exclude(kind=ContactPoint.Kind.ADDRESS)
+    on_file = filter(None, [desk.customer.phone, desk.customer.email])
+    return list(dict.fromkeys([*on_file, *points.order_by("pk").values_list("value", flat=True)]))
+
+
 def picture(desk: Desk, *, item: WorkItem | None, show: str = "all", most: int = ENTRIES) -> dict[str, Any]:
     """The template's context: the five zones, without a form."""
     account, as_of, at = desk.account, desk.as_of, desk.at
@@ -117,7 +126,8 @@ def picture(desk: Desk, *, item: WorkItem | None, show: str = "all", most: int =
     )
     plan = next((row for row in plans if row.status in {Plan.Status.ACTIVE, Plan.Status.PENDING_APPROVAL}), None)
     services = list(account.services.order_by("kind", "number", "pk")[:MOST_BILLS])
-    decision = calls.ask_gate(account_id=account.pk, channel="call", at=at, as_of=as_of)
+    facts = reading.read([account.pk], as_of=as_of)
+    decision = calls.ask_gate(account_id=account.pk, channel="call", at=at, as_of=as_of, agent=desk.agent, facts=facts)
     days = (as_of - account.oldest_due_on).days if account.oldest_due_on else 0
     in_force = list(holds.in_force(account_id=account.pk, as_of=as_of))
     rules = hold_rules.matrix()
@@ -127,7 +137,9 @@ def picture(desk: Desk, *, item: WorkItem | None, show: str = "all", most: int =
     outcomes = {row.code: row.label for row in dispositions}
     talks = list(account.interactions.select_related("agent").order_by("-at", "-pk")[:4])
     contested = [row for row in disputes if row.resolved_on is None]
-    vulnerabilities = list(desk.customer.vulnerabilities.order_by("-noted_on", "-pk")[:5])
+    zone_of_customer = customer_zone(
+        desk.customer, sees_support=rights.may(desk.agent, rights.Act.SEE_SUPPORT), as_of=as_of, at=at
+    )
     return {
         "account": account,
         "customer": desk.customer,
@@ -138,8 +150,10 @@ def picture(desk: Desk, *, item: WorkItem | None, show: str = "all", most: int =
         "zone": zone,
         "numbers": numbers,
         "contact": decision,
+        "may_call": calls.may_begin(decision),
+        "packs": [version.partition("@") for version in decision.pack_versions],
         "light": LIGHTS.get(decision.outcome.lower(), "bad"),
-        "outlook": cases.outlook(account_id=account.pk, as_of=as_of),
+        "outlook": cases.outlook(account_id=account.pk, as_of=as_of, facts=facts),
         "days_past_due": max(days, 0),
         "items": items,
         "item": shown,
@@ -164,7 +178,7 @@ def picture(desk: Desk, *, item: WorkItem | None, show: str = "all", most: int =
         "limited": [service for service in services if service.status != ServiceStatus.ACTIVE],
         "holds": [(hold, hold.reason in liftable, hold_rules.told(hold, rules[hold.reason])) for hold in in_force],
         "holding": len([hold for hold in in_force if hold.reason != Hold.Reason.DISPUTE]) + len(contested),
-        "vulnerabilities": vulnerabilities,
+        "wishes": zone_of_customer,
         "contacts": [(talk, outcomes.get(talk.disposition, talk.disposition)) for talk in talks],
         "timeline": timeline(
             account=account,
@@ -176,13 +190,14 @@ def picture(desk: Desk, *, item: WorkItem | None, show: str = "all", most: int =
         ),
         "shows": SHOWS,
         "dispositions": [row for row in dispositions if row.active],
+        **inbound.of_account(account),
         "may_resolve": rights.may(desk.agent, rights.Act.RESOLVE_DISPUTE),
         "may_audit": rights.may(desk.agent, rights.Act.SEE_AUDIT),
         "script": script(
             account=account,
             holds_in_force=in_force,
             promises=promises,
-            vulnerable=bool(vulnerabilities),
+            vulnerable=bool(zone_of_customer.needs),
             days=days,
         ),
     }

@@ -7,15 +7,16 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import Count, F, Min, Q, QuerySet, Sum
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.business_day import business_date, calendar_date
-from agents import queue, rights
+from agents import offering, queue, rights
 from agents.models import Agent, Promise, WorkItem
+from agents.templatetags.desk import span
 from agents.views.session import DeskRequest, may
 
 #: What an agent sees of the queue; the desk serves the next one, the list is there to look ahead.
@@ -48,6 +49,7 @@ def queue_page(request: DeskRequest) -> HttpResponse:
             .order_by("not_before", "id")
             .distinct()[:8]
         ),
+        "parked": waiting.filter(queue.uncallable(at=at)).aggregate(count=Count("pk"), first=Min("callable_from")),
         "day": my_day(agent=agent, as_of=as_of, at=at),
     }
     if whole:
@@ -62,15 +64,28 @@ def queue_page(request: DeskRequest) -> HttpResponse:
 @require_POST
 def next_account(request: DeskRequest) -> HttpResponse:
     """Claim the best free account and open it; who holds one goes on with that first."""
-    item = queue.claim_next(agent=request.user, at=timezone.now())
+    at = timezone.now()
+    item = offering.next_account(agent=request.user, at=at)
     if item is None:
-        messages.info(request, "The queue is empty for now: everything free has been worked or waits for its time.")
+        messages.info(request, nobody_left(request.user, at))
         return redirect("queue")
     if item.kind == WorkItem.Kind.APPROVAL:
         return redirect("approvals")
     if item.account.ref == request.POST.get("leaving"):
         messages.warning(request, "This account is still yours: save an outcome with it, or put it back.")
     return redirect("account", ref=item.account.ref)
+
+
+def nobody_left(agent: Agent, at: datetime) -> str:
+    """Why there is no next account, and when there will be one."""
+    waiting = within_team(agent, WorkItem.objects.filter(done_at=None))
+    parked = waiting.filter(queue.uncallable(at=at)).aggregate(count=Count("pk"), first=Min("callable_from"))
+    if parked["count"]:
+        return (
+            f"Nobody may be called now. {parked['count']} of the queue wait{'s' if parked['count'] == 1 else ''} "
+            f"for an hour, the first in {span(parked['first'], at)}."
+        )
+    return "The queue is empty for now: everything free has been worked or waits for its time."
 
 
 def within_team(agent: Agent, items: QuerySet[WorkItem]) -> QuerySet[WorkItem]:

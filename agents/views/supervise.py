@@ -18,9 +18,9 @@ from accounts.importing import landing
 from accounts.models import AccountEvent, RejectedRow, Seal
 from accounts.refusals import Refused
 from agents import plans, rights, today, write_offs
+from agents.event_words import title_of
 from agents.forms import AuditFilter, MendForm
 from agents.models import Plan, WorkItem
-from agents.timeline import title_of
 from agents.views.session import DeskRequest, may
 from dunning import asking
 

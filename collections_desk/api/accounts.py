@@ -6,6 +6,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.business_day import calendar_date
 from accounts.models import AccountEvent
 from agents import calls
 from agents.rights import Act
@@ -62,7 +63,12 @@ class ContactCheckView(DeskView):
     )
     def get(self, request: Request, ref: str) -> Response:
         asked = self.query(ContactQuestion)
+        at = asked.get("at")
         decision = calls.ask_gate(
-            account_id=self.account(ref).pk, channel=asked["channel"], at=asked.get("at", self.at), as_of=self.as_of
+            account_id=self.account(ref).pk,
+            channel=asked["channel"],
+            at=at or self.at,
+            # Of another moment the day of that moment is meant: what held then, or will.
+            as_of=self.as_of if at is None else calendar_date(at=at),
         )
         return Response(decision_resource(decision))

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from accounts import holds
 from accounts.models import Hold
-from agents import calls, disputes, plans, promises
+from agents import calls, card_numbers, disputes, plans, promises
 from agents.instalments import MOST, Instalment
 from agents.models import Interaction
 from collections_desk.api.answers import (
@@ -61,6 +61,11 @@ class PromiseBody(Body):
     note = Text(required=False, allow_blank=True, default="")
 
 
+class OverrideBody(Body):
+    code = Text(max_length=30)
+    reason = Text(max_length=300)
+
+
 class CallBody(Body):
     number = Text(max_length=40, allow_blank=True)
     direction = OneOf(choices=Interaction.Direction.choices)
@@ -71,6 +76,7 @@ class CallBody(Body):
     note = Text(required=False, allow_blank=True, default="")
     promise = PromiseBody(required=False, allow_null=True)
     callback_at = Moment(required=False, allow_null=True)
+    override = OverrideBody(required=False, allow_null=True, help_text="Why it was made although the gate said no.")
 
 
 class CallsView(DeskView):
@@ -102,7 +108,7 @@ class CallsView(DeskView):
     def post(self, request: Request, ref: str) -> Response:
         account = self.account(ref)
         given = self.body(CallBody)
-        terms = given.get("promise")
+        terms, override = given.get("promise"), given.get("override")
         call = calls.log(
             account_id=account.pk,
             agent=self.agent,
@@ -115,6 +121,7 @@ class CallsView(DeskView):
             note=given["note"],
             callback_at=given.get("callback_at"),
             promise=_promise_terms(terms) if terms else None,
+            override=calls.Override(**override) if override else None,
             as_of=self.as_of,
             at=self.at,
         )
@@ -255,7 +262,7 @@ class HoldsView(DeskView):
             bill_refs=list(dict.fromkeys(given.get("bill_ids") or ())),
             stops=list(dict.fromkeys(given.get("stops", ()))),
             stops_clock=given.get("stops_clock", False),
-            note=given["note"],
+            note=card_numbers.without_cards(given["note"]),
             actor=self.actor,
             as_of=self.as_of,
             at=self.at,
@@ -273,7 +280,7 @@ class NotesView(DeskView):
         summary="Keep a note",
         parameters=[IDEMPOTENCY_KEY],
         request=NoteBody,
-        responses={201: NoteShape, **REFUSALS(400, 401, 403, 404, 409)},
+        responses={201: NoteShape, **REFUSALS(400, 401, 403, 404, 409, 422)},
         examples=[OpenApiExample("A note", request_only=True, value={"text": "Prefers to be called after six."})],
     )
     @given_once

@@ -24,7 +24,7 @@ from collections_desk.api.shapes import Taken
 from dunning import receipts
 from dunning.gateways.receipts import MOST_RECEIPTS, ReceiptRefused, parse_receipt, verify_signature
 
-MESSAGES = ("sms", "email", "letter")
+MESSAGES = ("sms", "email", "letter", "in_app", "voice")
 NETWORK = "network"
 
 
@@ -68,7 +68,8 @@ class CallbackView(DeskView):
         operation_id="callback",
         summary="Delivery receipts, and the network's confirmations",
         description=(
-            "Gateways: sms, email, letter, network. The body is one object, a list of them, or `{receipts: [...]}`."
+            "Gateways: sms, email, letter, in_app, voice, network. "
+            "The body is one object, a list of them, or `{receipts: [...]}`."
         ),
         parameters=[
             OpenApiParameter("gateway", str, OpenApiParameter.PATH, enum=[*MESSAGES, NETWORK]),

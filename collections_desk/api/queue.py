@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents import queue
+from agents import offering, queue
 from agents.models import WorkItem
 from collections_desk.api.answers import item_answer
 from collections_desk.api.bodies import Body, Moment, Text
@@ -31,7 +31,7 @@ class NextView(DeskView):
     )
     def post(self, request: Request) -> Response:
         self.body(Nothing)
-        item = queue.claim_next(agent=self.agent, at=self.at)
+        item = offering.next_account(agent=self.agent, at=self.at)
         if item is None:
             return Response(status=204)
         return Response(item_answer(item, account=item.account.ref))

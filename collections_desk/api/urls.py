@@ -7,7 +7,18 @@ import re
 from django.urls import path, re_path, register_converter
 
 from accounts.models.fields import REF_PATTERN
-from collections_desk.api import accounts, acts, agreements, callbacks, facts, oversight, problems, queue, webhooks
+from collections_desk.api import (
+    accounts,
+    acts,
+    agreements,
+    callbacks,
+    facts,
+    inbound,
+    oversight,
+    problems,
+    queue,
+    webhooks,
+)
 
 
 class RefConverter:
@@ -64,6 +75,7 @@ urlpatterns = [
     path("audit/", oversight.AuditView.as_view(), name="api_audit"),
     path("audit/verify/", oversight.VerifyView.as_view(), name="api_audit_verify"),
     path("callbacks/<slug:gateway>/", callbacks.CallbackView.as_view(), name="api_callback"),
+    path("inbound/<slug:gateway>/", inbound.InboundView.as_view(), name="api_inbound"),
     path("webhooks/", webhooks.WebhooksView.as_view(), name="api_webhooks"),
     path("webhooks/dead-letters/", webhooks.DeadLettersView.as_view(), name="api_dead_letters"),
     path("webhooks/dead-letters/<key:pk>/send/", webhooks.SendAgainView.as_view(), name="api_send_again"),

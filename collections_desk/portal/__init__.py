@@ -4,6 +4,8 @@ texts           the words, in the customer's language
 second_factor   the one question, its tries, and for how long its answer holds
 page            what is shown
 asking          what the customer tells us from there
+reaching        how and when they want to hear from us
+published       how late payment is treated, for whoever asks
 views           the addresses' views
 urls            the addresses
 """

@@ -13,16 +13,15 @@ from zoneinfo import ZoneInfo
 
 import yaml
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_time, get_day_names
 from babel.numbers import format_currency, format_decimal
 from django.http import HttpRequest
-from django.utils.translation import get_supported_language_variant
 from django.utils.translation.trans_real import parse_accept_lang_header
 
 from accounts.money import exponent
 
 TEXTS = Path(__file__).with_name("texts")
-LANGUAGES = ("en", "es", "de", "hi")
+LANGUAGES = ("en", "es", "de", "fr", "hi", "ar")
 FALLBACK = "en"
 
 
@@ -44,6 +43,11 @@ class Words:
         self._texts = load(language)
         self._locale = _locale(tag, language)
 
+    @property
+    def direction(self) -> str:
+        """How the page runs: ``ltr`` or ``rtl``."""
+        return str(self._locale.text_direction)
+
     def __getitem__(self, key: str) -> str:
         return self._texts[key].template
 
@@ -53,6 +57,19 @@ class Words:
 
     def day(self, day: date) -> str:
         return str(format_date(day, "long", locale=self._locale))
+
+    def weekday(self, number: int) -> str:
+        """A day of the week, 1 being Monday, in short."""
+        return str(get_day_names("abbreviated", context="stand-alone", locale=self._locale)[number - 1])
+
+    def language_name(self, tag: str) -> str:
+        """A language as it is called in this one; as it is where nobody knows it."""
+        try:
+            return (
+                str(Locale.parse(tag.replace("_", "-"), sep="-").get_display_name(self._locale) or tag) if tag else ""
+            )
+        except (UnknownLocaleError, ValueError):
+            return tag
 
     def hour(self, at: datetime, zone: ZoneInfo) -> str:
         return str(format_time(at, "short", tzinfo=zone, locale=self._locale))
@@ -92,10 +109,7 @@ def words_for(request: HttpRequest, tag: str = "") -> Words:
 
 def _browsers(request: HttpRequest) -> Words:
     for accepted, _weight in parse_accept_lang_header(request.headers.get("Accept-Language", "")):
-        try:
-            language = get_supported_language_variant(accepted)
-        except LookupError:
-            continue
+        language = accepted.split("-")[0].lower()
         if language in LANGUAGES:
             return Words(language, language)
     return Words(FALLBACK, FALLBACK)

@@ -10,5 +10,6 @@ urlpatterns = [
     path("<str:token>/", views.customer_page, name="pay"),
     path("<str:token>/paid/", views.paid, name="pay_paid"),
     path("<str:token>/help/", views.help_wanted, name="pay_help"),
+    path("<str:token>/contact/", views.contact, name="pay_contact"),
     path("<str:token>/leave/", views.leave, name="pay_leave"),
 ]

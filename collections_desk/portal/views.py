@@ -21,7 +21,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.business_day import business_date
 from accounts.models import Account
-from collections_desk.portal import asking, second_factor
+from collections_desk.portal import asking, reaching, second_factor
 from collections_desk.portal.page import owed
 from collections_desk.portal.second_factor import Factor
 from collections_desk.portal.texts import LANGUAGES, Words, load, words_for
@@ -41,7 +41,7 @@ def private(view: View) -> View:
     def shown(request: HttpRequest, token: str) -> HttpResponse:
         account = _account(token)
         if account is None:
-            response = _page(request, words_for(request), "lost", status=404)
+            response = face(request, words_for(request), "lost", status=404)
         else:
             response = view(request, token, account, words_for(request, account.customer.language))
         response["Referrer-Policy"] = "no-referrer"
@@ -60,7 +60,7 @@ def customer_page(request: HttpRequest, token: str, account: Account, words: Wor
         return _show(request, token, account, words, at=at)
     factor = second_factor.factor_of(account.customer)
     if factor is None:
-        return _page(request, words, "unknown")
+        return face(request, words, "unknown")
     if until := second_factor.shut_until(account, at=at):
         return _shut(request, account, words, until)
     if request.method != "POST":
@@ -104,12 +104,39 @@ def help_wanted(request: HttpRequest, token: str, account: Account, words: Words
 
 
 @private
+@require_http_methods(["GET", "HEAD", "POST"])
+def contact(request: HttpRequest, token: str, account: Account, words: Words) -> HttpResponse:
+    """How, when and in which language the customer wants to hear from us; behind the same question."""
+    at = timezone.now()
+    as_of = business_date(at=at)
+    if not second_factor.is_in(request.session, account, at=at):
+        return _back(request, token)
+    if request.method != "POST":
+        return _show_contact(request, token, account, words, at=at)
+    if not _may_post(request, account, at):
+        return _back(request, token)
+    if "stop" in request.POST:
+        reaching.stop_all(account, as_of=as_of, at=at)
+    elif "remove" in request.POST:
+        reaching.remove_time(account, request.POST["remove"], as_of=as_of, at=at)
+    else:
+        try:
+            reaching.choose(account, request.POST, as_of=as_of, at=at)
+        except reaching.CannotChoose:
+            return _show_contact(request, token, account, words, at=at, problem=words["reach_problem"], status=422)
+    lang = f"&lang={words.language}" if request.GET.get("lang") in LANGUAGES else ""
+    response = HttpResponseRedirect(reverse("pay_contact", args=[token]) + f"?saved=1{lang}")
+    response.status_code = 303
+    return response
+
+
+@private
 @require_POST
 def leave(request: HttpRequest, token: str, account: Account, words: Words) -> HttpResponse:
     """Forget this browser."""
     if _may_post(request, account, timezone.now()):
         second_factor.let_out(request.session)
-        return _page(request, words, "closed", again=_address(request, token))
+        return face(request, words, "closed", again=_address(request, token))
     return _back(request, token)
 
 
@@ -139,18 +166,18 @@ def _back(request: HttpRequest, token: str, anchor: str = "") -> HttpResponse:
 
 
 def _ask(request: HttpRequest, words: Words, factor: Factor, *, problem: str = "", wrong: bool = False) -> HttpResponse:
-    return _page(request, words, "ask", status=422 if wrong else 200, factor=factor.value, problem=problem, wrong=wrong)
+    return face(request, words, "ask", status=422 if wrong else 200, factor=factor.value, problem=problem, wrong=wrong)
 
 
 def _shut(request: HttpRequest, account: Account, words: Words, until: datetime) -> HttpResponse:
     zone = _zone(account.customer.timezone)
     text = words.say("shut", until=words.hour(until, zone), zone=zone.key.replace("_", " "))
-    return _page(request, words, "shut", status=429, text=text)
+    return face(request, words, "shut", status=429, text=text)
 
 
 def _show(request: HttpRequest, token: str, account: Account, words: Words, *, at: datetime) -> HttpResponse:
     lang = f"?lang={words.language}" if request.GET.get("lang") in LANGUAGES else ""
-    return _page(
+    return face(
         request,
         words,
         "owed",
@@ -159,11 +186,38 @@ def _show(request: HttpRequest, token: str, account: Account, words: Words, *, a
         ticket=second_factor.ticket(request.session),
         paid_address=reverse("pay_paid", args=[token]) + lang,
         help_address=reverse("pay_help", args=[token]) + lang,
+        contact_address=reverse("pay_contact", args=[token]) + lang,
         leave_address=reverse("pay_leave", args=[token]) + lang,
     )
 
 
-def _page(request: HttpRequest, words: Words, name: str, *, status: int = 200, **shown: Any) -> HttpResponse:
+def _show_contact(
+    request: HttpRequest,
+    token: str,
+    account: Account,
+    words: Words,
+    *,
+    at: datetime,
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    lang = f"?lang={words.language}" if request.GET.get("lang") in LANGUAGES else ""
+    return face(
+        request,
+        words,
+        "contact",
+        status=status,
+        reach=reaching.reach(account, words, at=at),
+        ticket=second_factor.ticket(request.session),
+        contact_address=reverse("pay_contact", args=[token]) + lang,
+        account_address=_address(request, token),
+        leave_address=reverse("pay_leave", args=[token]) + lang,
+        saved="saved" in request.GET and not problem,
+        problem=problem,
+    )
+
+
+def face(request: HttpRequest, words: Words, name: str, *, status: int = 200, **shown: Any) -> HttpResponse:
     """One of the page's faces; none of them needs a login, and none shows whose it is unless ``shown`` does."""
     operator = settings.DESK_OPERATOR
     context = {

@@ -11,10 +11,10 @@ there.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, Protocol, TypeVar
 
-Channel = Literal["sms", "email", "letter", "in_app"]
+Channel = Literal["sms", "email", "letter", "in_app", "voice"]
 Rung = Literal["active", "throttled", "outgoing_barred", "suspended", "disconnected"]
 OutcomeState = Literal["accepted", "delivered", "rejected", "unreachable", "confirmed"]
 
@@ -33,6 +33,14 @@ class Message:
     language: str
     attachment: bytes | None = None
     """A PDF: the letter itself on the channel `letter`, an enclosure on `email`."""
+    sheets: int = 0
+    """Of a letter: how many sheets of paper; 0 where nobody counted."""
+    paper: str = ""
+    country: str = ""
+    """Of a letter: ISO code of the country it goes to, which sets the postage."""
+    allowed_from: datetime | None = None
+    """Of a call: not before this moment, and not after `allowed_until`."""
+    allowed_until: datetime | None = None
     ref: str
     """What a person would quote: printed in lists, never used to de-duplicate."""
 
@@ -59,6 +67,26 @@ class Outcome:
     state: OutcomeState
     provider_ref: str | None = None
     detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Incoming:
+    """A message from a customer, as a gateway received it; the same ``provider_ref`` again is the same message."""
+
+    gateway: str
+    """By what road it came: the channel's name in the settings."""
+    provider_ref: str
+    channel: str
+    sender: str
+    """The number or address as the far side wrote it."""
+    recipient: str
+    text: str
+    subject: str = ""
+    received_at: datetime
+    references: tuple[str, ...] = ()
+    """Message ids of a mail that this one answers, the nearest last."""
+    automatic: Literal["", "auto_reply", "bounce"] = ""
+    """What the headers of a mail say of who wrote it: a machine is never answered."""
 
 
 class NotTaken(Exception):

@@ -162,9 +162,11 @@ class SmtpGateway:
 
     def _address(self, line: smtplib.SMTP, message: Message) -> Outcome | None:
         """RCPT and DATA: None when the relay waits for the content, an outcome when it never will."""
+        refused_address = True
         try:
             code, said = line.rcpt(message.to)
             if 200 <= code < 300:
+                refused_address = False
                 code, said = line.docmd("DATA")
                 if code == _READY_FOR_CONTENT:
                     return None
@@ -173,7 +175,8 @@ class SmtpGateway:
             raise NotTaken(_said(problem)) from problem
         if 500 <= code < 600:
             self._reset(line)
-            return Outcome("rejected", None, _answer(code, said))
+            nobody = refused_address and _nobody_there(code, said)
+            return Outcome("unreachable" if nobody else "rejected", None, _answer(code, said))
         self._hang_up()
         raise NotTaken(_answer(code, said))
 
@@ -247,6 +250,16 @@ class SmtpGateway:
 def message_id(key: str, sender: str) -> str:
     """The same for the same key, so that a bounce can be traced and a mailbox may drop a double."""
     return f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{sender.rpartition('@')[2]}>"
+
+
+def _nobody_there(code: int, said: bytes) -> bool:
+    """Whether a refusal of the address is about the address (RFC 3463: 5.1.x, and mailboxes that are switched off), not
+    about us or our content.
+    """
+    extended = re.match(rb"5\.(\d{1,3})\.(\d{1,3})\b", said.strip())
+    if extended is None:
+        return code in (550, 551, 553)
+    return extended[1] == b"1" or extended.groups() == (b"2", b"1")
 
 
 def _answer(code: int, said: bytes) -> str:

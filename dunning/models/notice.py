@@ -37,6 +37,7 @@ class Notice(models.Model):
     #: Channels left to try when this one fails.
     fallbacks = ArrayField(models.CharField(max_length=10), default=list, blank=True)
     language = models.CharField(max_length=12, blank=True, default="")
+    tone = models.CharField(max_length=6, blank=True, default="")
     bill_refs = ArrayField(models.CharField(max_length=64), default=list, blank=True)
     amount = fields.amount(default=0)
     currency = models.CharField(max_length=3)
@@ -54,6 +55,9 @@ class Notice(models.Model):
     address = models.CharField(max_length=400, blank=True, default="")
     subject = models.CharField(max_length=300, blank=True, default="")
     body = models.TextField(blank=True, default="")
+    #: Of a text message: how many the network bills.
+    segments = models.PositiveSmallIntegerField(null=True, blank=True)
+    print_run = models.CharField(max_length=120, blank=True, default="")
     provider_ref = models.CharField(max_length=120, blank=True, default="")
     sent_at = models.DateTimeField(null=True, blank=True)
     #: E-mail: 24 hours after acceptance without a bounce; a letter: three working days after print.
@@ -72,6 +76,18 @@ class Notice(models.Model):
             models.Index(fields=["account", "-id"], name="notice_account"),
             models.Index(fields=["case", "step_code"], condition=Q(case__isnull=False), name="notice_case_step"),
             models.Index(fields=["provider_ref"], condition=~Q(provider_ref=""), name="notice_provider_ref"),
+            models.Index(
+                fields=["-id"],
+                condition=Q(state__in=["failed", "bounced", "doubtful"]),
+                name="notice_dead_letter",
+            ),
+            models.Index(fields=["sent_at"], condition=Q(sent_at__isnull=False), name="notice_sent"),
+            models.Index(
+                fields=["address", "-id"],
+                condition=Q(channel__in=["sms", "email"], sent_at__isnull=False),
+                name="notice_sent_address",
+            ),
+            models.Index(fields=["customer", "-sent_at"], condition=Q(sent_at__isnull=False), name="notice_sent_to"),
         ]
 
     def __str__(self) -> str:

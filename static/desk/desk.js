@@ -35,7 +35,7 @@
   function focusForm() {
     const open = form();
     if (!open) return;
-    const field = $("[aria-invalid=true]", open) ||
+    const field = $("[aria-invalid=true]", open) || $("[data-first]", open) ||
       $("input:not([type=hidden], [type=radio], [type=checkbox]), select, textarea", open);
     if (open.dataset.act === "call") {
       ($("[name=disposition]:checked", open) || $("[name=disposition]", open)).focus({ focusVisible: false });
@@ -126,8 +126,9 @@
   async function keepNow() {
     const account = $("#account"), open = form();
     if (!account || !account.dataset.keep) return;
-    const typed = open && dirty ? new FormData(open) : new FormData();
-    if (open && dirty) typed.set("act", open.dataset.act);
+    const keeps = open && dirty && !open.hasAttribute("data-unkept");
+    const typed = keeps ? new FormData(open) : new FormData();
+    if (keeps) typed.set("act", open.dataset.act);
     typed.set("item", account.dataset.item);
     dirty = false;
     lastBeat = Date.now();
@@ -276,6 +277,20 @@
     fetch(event.target.action, { method: "POST", body, headers: { "HX-Request": "true" } });
     chosen.value = { dark: "light", light: "", "": "dark" }[theme];
   });
+
+  // --- Countdowns --------------------------------------------------------------------------------------------------------
+
+  function countDown() {
+    for (const clock of $$("[data-countdown]")) {
+      const left = Math.round((Date.parse(clock.dataset.countdown) - Date.now()) / 1000);
+      if (Number.isNaN(left)) continue;
+      const [hours, minutes, seconds] = [Math.floor(left / 3600), Math.floor(left / 60) % 60, left % 60];
+      const two = (number) => String(number).padStart(2, "0");
+      if (left <= 0) clock.textContent = "a moment: reload";
+      else if (hours < 48) clock.textContent = `${hours}:${two(minutes)}:${two(seconds)}`;
+    }
+  }
+  setInterval(countDown, 1000);
 
   // --- htmx --------------------------------------------------------------------------------------------------------------
 

@@ -306,6 +306,21 @@ def test_one_taken_over_as_written_off_is_not_closed_for_owing_nothing() -> None
     assert status_of(account) == AccountStatus.WRITTEN_OFF
 
 
+def test_one_that_goes_on_owing_a_fee_is_written_off_again_when_a_part_of_what_recovered_it_goes_back() -> None:
+    account = owing()
+    write_off(account)
+    make_bill(account, "10.00", issued_on=TODAY, due_on=day(1))
+    settled(account, as_of=day(2))
+    Fee.objects.create(ref="desk-f1", account=account, on=day(2), amount="5.00", kind="late_fee")
+    payment = pays(account, "130.00", day(2))
+    assert status_of(account) == AccountStatus.CURRENT
+    make_payment(account, "50.00", day(3), reverses=payment)
+    settled(account, as_of=day(3))
+    found = position.position_of(account_id=account.pk, as_of=day(3))
+    assert (found.open_amount, found.written_off) == (0, 50)
+    assert status_of(account) == AccountStatus.WRITTEN_OFF
+
+
 # --- closed -----------------------------------------------------------------------------------------------------------
 
 

@@ -18,6 +18,7 @@ from collections_desk.replay import LocalMemory
 from dunning import asking, deliver, kinds, policy_file, receipts, writing
 from dunning.gateways.base import NetworkOrder, NotTaken, Outcome
 from dunning.models import Case, Notice, PolicyVersion, ServiceOrder
+from dunning.roads import Roads
 from tests.factories import TODAY, kinds_of, make_account, make_agent, make_service, moment, owing
 from tests.journeys.ledger import POLICY
 
@@ -92,7 +93,7 @@ class Refusing:
 
 
 def hand_over(road: Any) -> None:
-    roads = deliver.Roads(dict.fromkeys(("sms", "email", "letter", "in_app"), LocalMemory()), road, careful=False)
+    roads = Roads(dict.fromkeys(("sms", "email", "letter", "in_app"), LocalMemory()), road, careful=False)
     with journey.gathering():
         journey.react_to_all(as_of=TODAY, at=moment())
         deliver.deliver(as_of=TODAY, at=moment(), roads=roads)

@@ -16,8 +16,9 @@ from tests.factories import make_account, make_agent, make_customer, make_item, 
 
 pytestmark = pytest.mark.django_db
 
-#: Session, person, roles, business date, items held, callbacks, worked, promised, the list, how many are left.
-QUERIES_OF_AN_AGENT = 10
+#: Session, person, roles, business date, items held, callbacks, worked, promised, the list, how many are left,
+#: who waits for an hour.
+QUERIES_OF_AN_AGENT = 11
 
 
 def signed_in(person: object) -> Client:

@@ -144,10 +144,11 @@ _HISTORY = f"""
      ORDER BY c.id, s.place;
     INSERT INTO dunning_notice (key, step_code, template, channel, fallbacks, language, bill_refs, amount, currency,
                                 made_on, pay_by_days, pay_by, consequence, state, reason, attempts, address, subject,
-                                body, provider_ref, sent_at, delivered_at, account_id, case_id, customer_id)
+                                body, provider_ref, sent_at, delivered_at, account_id, case_id, customer_id, tone,
+                                print_run)
     SELECT t.case_id || '.' || t.code || '.0.' || s.does, t.code, 'reminder', s.does, '{{}}', 'en', o.refs, o.owed,
            'USD', t.done_on, 10, t.done_on + 10, '', 'delivered', '', 1, '', '', '', '', t.done_on::timestamptz,
-           t.done_on::timestamptz, t.account_id, t.case_id, t.account_id
+           t.done_on::timestamptz, t.account_id, t.case_id, t.account_id, '', ''
       FROM dunning_casestep t JOIN floor.account a ON a.id = t.account_id
       JOIN floor.step s ON s.strategy = a.strategy AND 'step-' || s.place = t.code AND s.does = ANY(%(messages)s)
       JOIN {_BEHIND} o ON o.account_id = a.id
@@ -155,6 +156,7 @@ _HISTORY = f"""
 """
 
 _QUEUE = """
-    INSERT INTO agents_workitem (kind, reason, score, score_parts, created_at, draft, outcome, account_id)
-    SELECT 'collect', '', (random() * 1000000)::int, '[]', now(), '{}', '', id FROM floor.account ORDER BY id
+    INSERT INTO agents_workitem (kind, reason, score, score_parts, created_at, draft, outcome, uncallable_because,
+                                 account_id)
+    SELECT 'collect', '', (random() * 1000000)::int, '[]', now(), '{}', '', '', id FROM floor.account ORDER BY id
 """

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from django.db import connection
 
-from tests.bench import bills, book, claims, day, floors, scratch, tried, words
+from tests.bench import bills, book, claims, day, floors, release, scratch, tried, words
 from tests.bench.part import Line, say, table
 
 
@@ -43,6 +43,9 @@ def _measure(accounts: int) -> Iterator[Line]:
             yield from claims.measure(accounts)
             say("  queue worked")
         book.add_money_and_history()
+        with scratch.copy_of(name, "release"):
+            yield from release.measure(accounts)
+            say("  notices released by the gate")
         yield from day.measure(accounts, name)
         yield from tried.measure(accounts, name)
     yield from words.measure(accounts)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
-from dunning import gate
+from dunning.gate.deciding import decide
+from dunning.gate.facts import Action, Contact, Facts
+from dunning.gate.packs import Pack, applying, shipped
+from dunning.gate.zones import Place
 from dunning.wording import BillLine, NoticeFacts, word_notice
 from tests.bench.floors import timed
 from tests.bench.part import Line, apart
@@ -28,29 +30,34 @@ def measure(accounts: int) -> Iterator[Line]:
 
 
 def _ask_the_gate(count: int) -> float:
-    facts = [_contact(number) for number in range(count)]
-    rules = [gate.rules_for(_PLACES[number % 4][0]) for number in range(count)]
+    asked = [(_action(number), _facts(number)) for number in range(count)]
+    rules: dict[frozenset[str], list[Pack]] = {}
+    for _, facts in asked:
+        rules.setdefault(facts.jurisdictions, list(applying(shipped().values(), facts.jurisdictions)))
 
     def ask() -> None:
-        for one, market in zip(facts, rules, strict=True):
-            gate.decide(one, market)
+        for action, facts in asked:
+            decide(action, facts, rules[facts.jurisdictions])
 
     return timed(ask)
 
 
-def _contact(number: int) -> gate.ContactFacts:
+def _action(number: int) -> Action:
+    return Action(type=_CHANNELS[number // 4 % 4], automated=True)
+
+
+def _facts(number: int) -> Facts:
     """Through the day and the places: some are allowed, some too early; every seventh was called before."""
+    country, zone = _PLACES[number % 4]
     at = _MORNING + timedelta(minutes=number % 960)
-    calls = tuple(at - timedelta(days=day) for day in range(1, 4)) if number % 7 == 0 else ()
-    return gate.ContactFacts(
-        channel=_CHANNELS[number // 4 % 4],
+    calls = [Contact(at=at - timedelta(days=day), result="rang_no_answer") for day in range(1, 4)]
+    return Facts(
         at=at,
-        automated=True,
-        zones=(ZoneInfo(_PLACES[number % 4][1]),),
+        place=Place(timezone=zone, country=country),
+        jurisdictions=frozenset({country}),
         has_address=number % 50 != 0,
         refused=number % 40 == 0,
-        calls=calls,
-        conversations=calls[:1],
+        contacts=tuple(calls) if number % 7 == 0 else (),
     )
 
 

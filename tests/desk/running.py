@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parents[2]
@@ -89,4 +89,5 @@ def eventually(holds: Callable[[], bool], *, seconds: float) -> bool:
 
 def kill(pids: list[int]) -> None:
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # its parent may have ended it meanwhile
+            os.kill(pid, signal.SIGKILL)

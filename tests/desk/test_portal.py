@@ -301,11 +301,25 @@ def test_a_payer_is_shown_the_bills_of_accounts_that_pay_through_it(account: Acc
 
 @pytest.mark.parametrize(
     ("language", "says"),
-    [("es-MX", "Antes de mostrarle"), ("de", "Bevor wir"), ("hi", "कुछ दिखाने"), ("fr", "Before we"), ("", "Before we")],
+    [
+        ("es-MX", "Antes de mostrarle"),
+        ("de", "Bevor wir"),
+        ("hi", "कुछ दिखाने"),
+        ("fr-CA", "Avant de vous montrer"),
+        ("ar-EG", "قبل أن نعرض"),
+        ("pt", "Before we"),
+        ("", "Before we"),
+    ],
 )
 def test_the_page_speaks_the_customers_language(language: str, says: str) -> None:
     account = owing(customer=make_customer(language=language, birth_date=BORN))
     assert says in text(Client().get(address(account)))
+
+
+def test_a_page_in_arabic_runs_from_right_to_left() -> None:
+    account = owing(customer=make_customer(language="ar-EG", birth_date=BORN))
+    assert '<html lang="ar" dir="rtl">' in text(Client().get(address(account)))
+    assert '<html lang="en" dir="ltr">' in text(Client().get(address(account) + "?lang=en"))
 
 
 def test_another_language_may_be_chosen_and_is_kept_through_the_forms(account: Account) -> None:

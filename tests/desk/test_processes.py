@@ -14,9 +14,12 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from collections_desk import embedded
 from tests.desk import running
+from tests.dunning.message_centre import message_centre
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +37,14 @@ def port():
 
 
 @contextmanager
-def served(var, port):
+def served(var, port, **settings):
     """The desk on `port`, once it has said so; whatever is still left at the end is killed."""
     log = var.parent / f"serve-{port}.log"
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "serve", "--port", str(port)],
             cwd=running.BASE_DIR,
-            env=running.surroundings(var),
+            env=running.surroundings(var, **settings),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -94,12 +97,13 @@ def test_static_files_are_collected_and_kept_for_ever(var, port):
 
 def test_a_child_that_dies_is_started_again(var, port):
     with served(var, port) as desk:
+        assert not running.matching(var, "listen_sms")  # no message centre is named
         for words in (["granian", "collections_desk.wsgi"], ["celery", " beat "]):
             running.kill(running.matching(var, *words))
             assert running.eventually(lambda words=words: not running.matching(var, *words), seconds=5)
             assert running.eventually(lambda words=words: bool(running.matching(var, *words)), seconds=20)
         assert "web ended with code -9; starting it again in 2 s" in desk.said()
-        assert running.eventually(lambda: answers(port), seconds=20)
+        assert running.eventually(lambda: answers(port), seconds=60)
         desk.terminate()
         assert desk.wait(timeout=10) == 0
         assert running.processes_of(var) == {}
@@ -110,6 +114,26 @@ def answers(port):
         return get(port, "/healthz/")[0] == 200
     except OSError:
         return False
+
+
+def test_who_listens_to_the_message_centre_is_started_with_them_and_started_again(var, port):
+    with message_centre() as centre, served(var, port, DESK_SMS_URL=f"{centre.url}?timeout=2") as desk:
+        centre.tell(text=[{"from": "15550001", "content": b"STOP".hex()}])
+        centre.wait(lambda: centre.brought == 1, seconds=60)
+        running.kill(running.matching(var, "manage.py listen_sms"))
+        # By the time there is another the centre knows that the first is gone.
+        assert running.eventually(lambda: not running.matching(var, "manage.py listen_sms"), seconds=5)
+        assert running.eventually(lambda: bool(running.matching(var, "manage.py listen_sms")), seconds=20)
+        centre.tell(text=[{"from": "15550002", "content": b"HELP".hex()}])
+        centre.wait(lambda: centre.brought == 2, seconds=60)
+        # What the centre got a word for is kept.
+        with psycopg.connect(embedded.database_url(var)) as session:
+            said = session.execute("SELECT sender, text FROM dunning_inboundmessage ORDER BY id").fetchall()
+        assert said == [("+15550001", "STOP"), ("+15550002", "HELP")]
+        assert "sms ended with code -9; starting it again in 2 s" in desk.said()
+        desk.terminate()
+        assert desk.wait(timeout=10) == 0
+        assert running.processes_of(var) == {}
 
 
 def test_a_killed_supervisor_leaves_no_process(var, port):

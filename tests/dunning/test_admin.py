@@ -14,13 +14,14 @@ from django.utils.html import escape
 from accounts import holds
 from accounts.models import AccountEvent, Fee, JournalEntry, RejectedRow, Seal, UnreachableAddress
 from agents.models import Agent, Dispute, Interaction, Plan, Promise
-from dunning import writing
+from dunning import notice_texts, rule_packs, writing
 from dunning.models import (
     Agency,
     BillStep,
     Case,
     CaseStep,
     Experiment,
+    GateDecision,
     HoldRule,
     Notice,
     OutboxMessage,
@@ -680,6 +681,17 @@ def book() -> None:
         ref="I1", account=account, agent=person, direction="outbound", disposition="busy", at=moment()
     )
     Dispute.objects.create(ref="D1", account=account, amount=5, opened_on=TODAY, opened_by="x")
+    rule_packs.keep_versions([rule_packs.in_force().packs["GLB"]], at=moment())
+    rule_packs.choose(market="GB", packs=["GLB", *rule_packs.packs_of("GB")], reason="", actor="x", at=moment())
+    rule_packs.change(pack="US-FED", rule="US-FREQ-01", parameter="most", value=5, reason="", actor="x", at=moment())
+    notice_texts.draft(
+        template="reminder", language="en", tone="plain", content=notice_texts.shipped()["en"]["reminder"],
+        registration={}, actor="x", at=moment(),
+    )  # fmt: skip
+    GateDecision.objects.create(
+        account=account, customer=account.customer, action="call", automated=False, actor="x", at=moment(),
+        outcome="ALLOW", facts_digest="0" * 64,
+    )  # fmt: skip
     Fee.objects.create(ref="F1", account=account, kind="late_fee", on=TODAY, amount=5)
     BillStep.objects.create(
         account=account, bill=account.bills.first(), version=version, code="upcoming", on=TODAY, result="taken"

@@ -6,15 +6,19 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from dunning.gateways.base import Message, NetworkOrder, NotTaken, Unclear
 from dunning.gateways.network_http import NetworkHttpGateway
+from dunning.gateways.opening import open_message_gateway
+from dunning.gateways.push_http import PushHttpGateway
 from dunning.gateways.receipts import verify_signature
 from dunning.gateways.sms_http import SmsHttpGateway
+from dunning.gateways.voice_http import VoiceHttpGateway
 
 SECRET = "the provider's secret"
 TEXT = Message(
@@ -267,3 +271,61 @@ def test_a_state_nobody_knows_is_unclear(provider, network):
     provider.answer = lambda request: request.say(200, {"state": "perhaps"})
     with pytest.raises(Unclear, match="perhaps"):
         network.hand_over(ORDER)
+
+
+# The app, and calls that a machine makes ------------------------------------------------------------------------------
+
+
+def test_a_message_in_the_app_names_the_account_and_is_signed(provider):
+    with contextlib.closing(PushHttpGateway(provider.url, secret=SECRET)) as road:
+        outcome = road.hand_over(replace(TEXT, channel="in_app", subject="Your bill"))
+    assert (outcome.state, outcome.provider_ref) == ("accepted", "p-1")
+    [(headers, body)] = provider.requests
+    assert verify_signature(body, headers["X-Signature"], SECRET)
+    assert provider.only_body["to"] == "A-1001"
+    assert provider.only_body["title"] == "Your bill"
+
+
+def test_a_customer_without_the_app_is_not_tried_again(provider):
+    provider.answer = lambda request: request.say(410, {"detail": "no device"})
+    with contextlib.closing(PushHttpGateway(provider.url, secret=SECRET)) as road:
+        assert road.hand_over(TEXT).state == "unreachable"
+
+
+def test_a_call_says_what_to_speak_and_when_it_may_ring(provider):
+    call = replace(
+        TEXT,
+        channel="voice",
+        allowed_from=datetime(2026, 3, 10, 9, tzinfo=timezone(timedelta(hours=2))),
+        allowed_until=datetime(2026, 3, 10, 20, tzinfo=UTC),
+    )
+    with contextlib.closing(VoiceHttpGateway(provider.url, secret=SECRET, caller="+12025550100")) as road:
+        assert road.hand_over(call).state == "accepted"
+    said = provider.only_body
+    assert (said["script"], said["language"], said["to"]) == (TEXT.text, "de", TEXT.to)
+    assert (said["allowed_from"], said["allowed_until"]) == ("2026-03-10T07:00:00+00:00", "2026-03-10T20:00:00+00:00")
+    assert said["caller"] == "+12025550100"
+
+
+@pytest.mark.parametrize(("status", "state"), [(422, "unreachable"), (410, "unreachable"), (400, "rejected")])
+def test_a_number_that_cannot_be_called_reaches_nobody(provider, status, state):
+    provider.answer = lambda request: request.say(status, {})
+    with contextlib.closing(VoiceHttpGateway(provider.url, secret=SECRET)) as road:
+        assert road.hand_over(TEXT).state == state
+
+
+@pytest.mark.parametrize("road_class", [SmsHttpGateway, PushHttpGateway, VoiceHttpGateway])
+def test_a_far_side_that_lies_is_believed_nothing(provider, road_class):
+    for content in (b"<html>Sign in to the hotel</html>", b"[1, 2]", b'"ok"'):
+        provider.answer = lambda request, content=content: request.say(200, content)
+        with contextlib.closing(road_class(provider.url, secret=SECRET)) as road, pytest.raises(Unclear):
+            road.hand_over(TEXT)
+
+
+@pytest.mark.parametrize(("channel", "road_class"), [("in_app", PushHttpGateway), ("voice", VoiceHttpGateway)])
+def test_the_settings_name_the_app_and_the_caller_by_url(channel, road_class):
+    road = open_message_gateway("https://provider.example/x", channel=channel, now=lambda: datetime.now(UTC))
+    assert isinstance(road, road_class)
+    assert road.knows_keys
+    with pytest.raises(ValueError, match="smtp"):
+        open_message_gateway("smtp://provider.example", channel=channel, now=lambda: datetime.now(UTC))

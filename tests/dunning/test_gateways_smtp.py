@@ -123,7 +123,7 @@ def test_a_refused_recipient_does_not_spoil_the_line_for_the_next(office):
         refused = road.hand_over(replace(LETTER, key="x"))
         office.recipient_answer = ""
         assert road.hand_over(replace(LETTER, key="y")).state == "accepted"
-    assert (refused.state, refused.detail) == ("rejected", "550 5.1.1 no such user")
+    assert (refused.state, refused.detail) == ("unreachable", "550 5.1.1 no such user")
     assert len(set(office.peers)) == 1
 
 
@@ -131,7 +131,12 @@ def test_a_refused_recipient_does_not_spoil_the_line_for_the_next(office):
     ("place", "answer", "state"),
     [
         ("recipient_answer", "450 greylisted", None),
-        ("recipient_answer", "553 bad mailbox", "rejected"),
+        ("recipient_answer", "553 bad mailbox", "unreachable"),
+        ("recipient_answer", "550 user unknown", "unreachable"),
+        ("recipient_answer", "550 5.2.1 mailbox disabled", "unreachable"),
+        ("recipient_answer", "550 5.7.1 we do not like your network", "rejected"),
+        ("recipient_answer", "554 no", "rejected"),
+        ("recipient_answer", "452 4.2.2 mailbox full", None),
         ("content_answer", "451 try later", None),
         ("content_answer", "554 looks like spam", "rejected"),
         ("sender_answer", "451 try later", None),
@@ -289,3 +294,58 @@ def test_a_url_that_is_no_relay_is_refused(url):
 
 def test_an_email_relay_knows_no_keys():
     assert SmtpGateway.knows_keys is False
+
+
+# TLS: a certificate made for the test, checked against the file that the settings name -------------------------------
+
+
+def secure(url: str) -> SmtpGateway:
+    return SmtpGateway(
+        Relay.from_url(url), sender="billing@northwind.example", now=lambda: datetime(2026, 8, 19, 9, tzinfo=UTC)
+    )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:Requiring AUTH:UserWarning")
+def test_tls_from_the_first_byte(office, certificate):
+    trusted, other, context = certificate
+    with relay(office, ssl_context=context) as port:
+        with contextlib.closing(secure(f"smtps://127.0.0.1:{port}?timeout=3&ca_file={trusted}")) as road:
+            assert road.hand_over(LETTER).state == "accepted"
+        for distrusting in (f"&ca_file={other}", ""):
+            road = secure(f"smtps://127.0.0.1:{port}?timeout=3{distrusting}")
+            with contextlib.closing(road), pytest.raises(NotTaken, match="certificate"):
+                road.hand_over(LETTER)
+        road = secure(f"smtps://localhost:{port}?timeout=3&ca_file={trusted}")
+        with contextlib.closing(road), pytest.raises(NotTaken, match="Hostname"):
+            road.hand_over(LETTER)
+    assert len(office.taken) == 1
+
+
+def test_tls_begun_in_the_middle_carries_the_password_and_the_mail(office, certificate):
+    trusted, other, context = certificate
+    seen: list[tuple[bytes, bytes, bool]] = []
+
+    def check(server, session, envelope, mechanism, data: LoginPassword) -> AuthResult:
+        seen.append((data.login, data.password, session.ssl is not None))
+        return AuthResult(success=data.password == b"s3cret")
+
+    options = {"tls_context": context, "require_starttls": True, "authenticator": check, "auth_require_tls": True}
+    with relay(office, **options) as port:
+        url = f"smtp://desk:s3cret@127.0.0.1:{port}?timeout=3&starttls=1"
+        with contextlib.closing(secure(f"{url}&ca_file={trusted}")) as road:
+            assert road.hand_over(LETTER).state == "accepted"
+        with contextlib.closing(secure(f"{url}&ca_file={other}")) as road, pytest.raises(NotTaken, match="certificate"):
+            road.hand_over(LETTER)
+        road = secure(f"smtp://desk:s3cret@127.0.0.1:{port}?timeout=3")
+        with contextlib.closing(road), pytest.raises(NotTaken):  # without TLS it takes neither password nor mail
+            road.hand_over(LETTER)
+    assert seen == [(b"desk", b"s3cret", True)]
+    assert len(office.taken) == 1
+
+
+def test_a_relay_without_tls_gets_nothing_where_tls_is_asked_for(office, certificate):
+    with relay(office) as port:
+        url = f"smtp://127.0.0.1:{port}?timeout=3&starttls=1&ca_file={certificate[0]}"
+        with contextlib.closing(secure(url)) as road, pytest.raises(NotTaken, match="STARTTLS"):
+            road.hand_over(LETTER)
+    assert office.taken == []

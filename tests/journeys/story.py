@@ -23,6 +23,7 @@ from collections_desk import journey, resource
 from collections_desk.replay import LocalMemory
 from dunning import deliver, kinds, policy_file, writing
 from dunning.models import BillStep, Case, CaseStep, Notice
+from dunning.roads import Roads
 from tests import factories
 from tests.journeys.ledger import POLICY
 
@@ -152,7 +153,7 @@ class Story:
         """Two passes: what the first one causes leaves on the same day."""
         as_of = business_day.last_run() or self.today
         road = road or LocalMemory()
-        roads = deliver.Roads(dict.fromkeys(("sms", "email", "letter", "in_app"), road), road, careful=self.careful)
+        roads = Roads(dict.fromkeys(("sms", "email", "letter", "in_app"), road), road, careful=self.careful)
         with journey.gathering():
             for _ in range(2):
                 deliver.deliver(as_of=as_of, at=at(self.today, hour), roads=roads)

@@ -28,8 +28,9 @@ from agents.models import Dispute
 from collections_desk import journey, replay, resource
 from collections_desk.book import BOOK
 from dunning import kinds, policy_file
-from dunning.deliver import Roads, deliver
+from dunning.deliver import deliver
 from dunning.models import BillStep, Case, CaseStep, Notice, ServiceOrder
+from dunning.roads import Roads
 from tests import factories
 from tests.journeys import anything
 from tests.journeys.anything import AFTER, BEFORE, UNSEEN, Book, Fact, day

@@ -25,6 +25,7 @@ from dunning import deliver, migrating
 from dunning.gateways.base import Message, NetworkOrder, Outcome
 from dunning.gateways.memory import MemoryGateway
 from dunning.models import BillStep, Case, CaseStep, Notice, PolicyVersion, ServiceOrder
+from dunning.roads import Roads
 from tests import factories
 from tests.journeys.ledger import POLICY
 from tests.journeys.story import Story, at, publish
@@ -135,7 +136,7 @@ def test_02_a_payment_and_a_suspension_at_the_same_moment_have_one_outcome_and_t
             journey.react_to_all(as_of=mar(25), at=at(mar(25)))
 
     def suspend() -> None:
-        roads = deliver.Roads(dict.fromkeys(("sms", "email", "letter", "in_app"), network), network, careful=False)
+        roads = Roads(dict.fromkeys(("sms", "email", "letter", "in_app"), network), network, careful=False)
         deliver.deliver(as_of=mar(25), at=at(mar(25)), roads=roads)
 
     def go(work: Callable[[], None]) -> None:

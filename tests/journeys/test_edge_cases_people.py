@@ -234,7 +234,8 @@ def test_18_after_seven_calls_in_seven_days_the_next_is_refused_to_the_dialler_a
         moment = morning(date(2026, 4, day))
         assert may_dial(machine, moment)["outcome"] == "ALLOW", f"call {day - 5}"
         by_hand(story, nadia, moment)
-    eighth = morning(date(2026, 4, 12), hour=16)
+    # Within two hours of the seventh the pause between two calls would object as well.
+    eighth = morning(date(2026, 4, 12), hour=18)
     refused = may_dial(machine, eighth)
     assert (refused["outcome"], refused["rule_ids"]) == ("HOLD", ["US-FREQ-01"])
     # On the 13th the call of the 6th leaves the window; New York opens at eight.

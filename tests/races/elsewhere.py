@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
+import redis
 from aiosmtpd.controller import Controller
 from django.conf import settings
 from django.db import connection
@@ -85,6 +86,10 @@ def _create(name: str, *, template: str) -> Database:
     with psycopg.connect(_url("postgres"), autocommit=True) as line:
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
         line.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
+    # What an earlier run of a desk of that name noted of its channels is not this one's.
+    with redis.Redis.from_url(settings.REDIS_URL) as kept:
+        for key in kept.scan_iter(f"desk:{name}:*"):
+            kept.delete(key)
     return database
 
 

@@ -21,6 +21,7 @@ from dunning.gateways.base import Message, NetworkOrder, Outcome, Unclear
 from dunning.gateways.memory import MemoryGateway
 from dunning.gateways.receipts import Receipt
 from dunning.models import Notice, ServiceOrder
+from dunning.roads import Roads
 from tests.journeys.story import Story, at
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,9 +49,9 @@ class Network:
         """Nothing is open."""
 
 
-def roads(network: Any, messages: Any = None) -> deliver.Roads:
+def roads(network: Any, messages: Any = None) -> Roads:
     message = messages or LocalMemory()
-    return deliver.Roads(dict.fromkeys(("sms", "email", "letter", "in_app"), message), network, careful=False)
+    return Roads(dict.fromkeys(("sms", "email", "letter", "in_app"), message), network, careful=False)
 
 
 def send(network: Any, *, minutes: int = 0, messages: Any = None) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from accounts.business_day import business_date
+from accounts.business_day import business_date, calendar_date
+from accounts.importing.columns import EARLIEST, LATEST
 from accounts.models import Account
 from agents import calls
 from collections_desk.clock import business_now
 from collections_desk.resource import decision_resource
-from dunning.gate import Decision
+from dunning.gate.decision import Decision
 
 CHANNELS = ("call", "sms", "email", "letter")
 
@@ -23,9 +24,12 @@ def moment(text: str) -> datetime:
     """ISO 8601; without an offset it is UTC."""
     try:
         given = datetime.fromisoformat(text)
-        return (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
+        moment = (given if given.tzinfo else given.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ArgumentTypeError(f"{text!r} is not a moment such as 2026-08-04T18:30:00-04:00") from None
+    if not EARLIEST <= moment.date() <= LATEST:
+        raise ArgumentTypeError(f"{text!r} is not between {EARLIEST} and {LATEST}")
+    return moment
 
 
 class Command(BaseCommand):
@@ -43,7 +47,9 @@ class Command(BaseCommand):
         account_id = Account.objects.filter(ref=account.replace("\0", "")).values_list("pk", flat=True).first()
         if account_id is None:
             raise CommandError(f"There is no account {account}.", returncode=2)
-        decision = calls.ask_gate(account_id=account_id, channel=channel, at=at or now, as_of=business_date(at=now))
+        # Of another moment the day of that moment is meant: what held then, or will.
+        as_of = business_date(at=now) if at is None else calendar_date(at=at)
+        decision = calls.ask_gate(account_id=account_id, channel=channel, at=at or now, as_of=as_of)
         if options["json"]:
             self.stdout.write(json.dumps(decision_resource(decision)))
         else:

@@ -11,8 +11,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from accounts import business_day, settling
+from agents import calls
 from collections_desk import clock, journey
 from dunning import deliver
+from dunning.roads import roads_from_settings
 
 
 def moment(text: str) -> datetime:
@@ -31,7 +33,7 @@ class Command(BaseCommand):
         at = options["at"] or clock.business_now()
         as_of = business_day.business_date(at=at)
         now = (lambda: options["at"]) if options["at"] else clock.business_now
-        roads = deliver.roads_from_settings(now=now)
+        roads = roads_from_settings(now=now, talks=calls.talks_of)
         try:
             with journey.gathering():
                 # What a killed run left to react to comes first: nothing leaves for an account with news.

@@ -48,7 +48,7 @@ class Command(BaseCommand):
                     skip=frozenset(options["skip"]),
                     trace=options["trace"],
                     keep=options["keep"],
-                    careful=bool(options["pack"]),
+                    packs=tuple(options["pack"]),
                     progress=(lambda _day: None) if quiet else self._progress,
                 )
             )

@@ -1,0 +1,22 @@
+"""The calls among what customers answer: an outbound call that rang is a try, a customer reached is an answer."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from agents.calls import NOT_RUNG
+from dunning import habits
+from dunning.sharding import WHOLE, Shard
+
+_CALLS = """
+    SELECT a.customer_id, 'call' AS channel, i.at, i.right_party AS answered
+      FROM agents_interaction i JOIN accounts_account a ON a.id = i.account_id
+     WHERE i.at > %(after)s AND i.at <= %(until)s AND i.kind = 'call' AND i.direction = 'outbound'
+       AND i.disposition <> ALL(%(not_rung)s)
+       AND a.customer_id %% %(of)s = %(number)s
+"""
+
+
+def count_calls(*, as_of: date, at: datetime, shard: Shard = WHOLE) -> int:
+    """Count the calls that were not counted yet, beside ``dunning.habits.count``; how many rows moved."""
+    return habits.count_from(_CALLS, calls=True, at=at, shard=shard, not_rung=list(NOT_RUNG))
