@@ -6,8 +6,11 @@ catalogue  what they bought and what it costs a month
 facts      the facts of one account in memory, and what it owes on a day
 paying     how each kind of payer pays, and what falls out of that
 collecting calls, promises, plans and holds of the accounts that fell behind
-showcase   ten hand-made accounts that open the book
+showcase   hand-made accounts that open the book
 shift      the agents at work
+voices     what customers want of us, and what they write back
+mishaps    what does not arrive
 strategy   admin and supervisor at work: an experiment, agency files, write-offs, a draft
+rulings    the admin on rules and texts
 loading    all of it through the real import and the real days
 """

@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import TextIO
 
-from collections_desk.demo.catalogue import product_of, services_for
+from collections_desk.demo.catalogue import five, product_of, services_for
 from collections_desk.demo.collecting import works_the_account
 from collections_desk.demo.facts import Account, Bill, Hold, position
 from collections_desk.demo.paying import TROUBLED, payer_of, pays
@@ -34,7 +34,7 @@ COLUMNS: dict[str, str] = {
     "payments": "payment_id,account_id,received_on,amount,method,bill_id,reverses_payment_id",
     "adjustments": "adjustment_id,account_id,on,amount,bill_id,reason,dispute_id",
     "contacts": "contact_id,customer_id,kind,value,preferred,valid_from,valid_to",
-    "consents": "customer_id,channel,given,at,source",
+    "consents": "customer_id,channel,purpose,given,at,source,evidence",
     "holds": "hold_id,account_id,reason,starts_on,ends_on,note",
     "disputes": "dispute_id,account_id,amount,opened_on,bill_id,resolved_on,outcome,note",
     "promises": "promise_id,account_id,amount,due_on,made_on",
@@ -49,6 +49,9 @@ _METHODS = {
     "ES": ("card", "bank_transfer", "cash"),
     "DE": ("bank_transfer", "bank_transfer", "paypal"),
     "IN": ("upi", "upi", "card", "cash"),
+    "GB": ("card", "bank_transfer"),
+    "FR": ("card", "bank_transfer", "check"),
+    "AE": ("card", "bank_transfer", "cash"),
 }
 _TOGETHER = 200  # accounts between two writes to the files
 
@@ -168,9 +171,7 @@ def _account(*, number: int, customer: Customer, opened: int, payer: str, rng: R
     services = services_for(rng=rng, customer=customer, business=business)
     for need in customer.vulnerabilities:
         for service in services:
-            if need.category == "telecare" and service.kind == "fixed":
-                service.protected = True
-            if need.category == "medical_equipment" and service.kind in ("fixed", "broadband"):
+            if need.category == "reliance" and service.kind in ("fixed", "broadband"):
                 service.protected = True
     methods = _METHODS[customer.country.code]
     method = "direct_debit" if payer in ("direct_debit", "bouncing") else methods[int(rng.random() * len(methods))]
@@ -230,7 +231,7 @@ def _asks_for_review(account: Account, *, last_day: int) -> None:
 
 def _segments(held: list[Account], *, last_day: int) -> None:
     for account in held:
-        fees = sum(service.fee for service in account.services) // (25 if account.customer.country.code == "IN" else 1)
+        fees = sum(service.fee for service in account.services) * 500 // five(account.customer.country.code)
         if account.customer.vulnerabilities:
             account.segment = "gentle"
         elif account.opened > last_day - 180:
@@ -288,8 +289,8 @@ class _Folder:
             for index, point in enumerate(customer.contact_points, 1)
         )
         self._waiting["consents"].extend(
-            f"{ref},{consent.channel},{'true' if consent.given else 'false'},{day[consent.day]}T10:00:00Z,"
-            f"{consent.source}\n"
+            f"{ref},{consent.channel},{consent.purpose},{'true' if consent.given else 'false'},"
+            f"{day[consent.day]}T10:00:00Z,{consent.source},{_cell(consent.evidence)}\n"
             for consent in customer.consents
         )
         self._waiting["vulnerabilities"].extend(

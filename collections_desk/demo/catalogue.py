@@ -1,4 +1,4 @@
-"""What the demo operator sells and what it costs a month, before usage and with tax, in cents and paise."""
+"""What the demo operator sells and what it costs a month, before usage and with tax, in minor units."""
 
 from __future__ import annotations
 
@@ -37,7 +37,36 @@ FEES: dict[str, dict[str, tuple[int, ...]]] = {
         "fixed": (29900,),
         "other": (4900, 9900),
     },
+    "GB": {
+        "mobile": (1200, 1800, 2500, 3500),
+        "broadband": (2800, 3400, 4200),
+        "tv": (1200, 2400, 3900),
+        "fixed": (1900, 2300),
+        "other": (299, 599),
+    },
+    "FR": {
+        "mobile": (1099, 1599, 1999, 2999),
+        "broadband": (2999, 3999, 4499),
+        "tv": (500, 1200, 2000),
+        "fixed": (1790, 2190),
+        "other": (299, 500),
+    },
+    "AE": {
+        "mobile": (12500, 20000, 30000),
+        "broadband": (29900, 38900),
+        "tv": (4900, 9900),
+        "fixed": (4500,),
+        "other": (2500, 4900),
+    },
 }
+#: What a five in euros or dollars is in the country's minor units, where it is something else.
+_FIVES = {"IN": 10000, "AE": 2000}
+
+
+def five(country: str) -> int:
+    """A small round amount of the country's money, in minor units: 5 euros, 100 rupees, 20 dirhams."""
+    return _FIVES.get(country, 500)
+
 
 # running share -> what a household has
 _HOUSEHOLDS: tuple[tuple[float, tuple[str, ...]], ...] = (

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
@@ -27,10 +28,10 @@ from agents.models import Agent, Team
 from collections_desk import journey
 from collections_desk.book import BOOK
 from collections_desk.crew import Crew
-from collections_desk.demo import strategy
+from collections_desk.demo import mishaps, rulings, strategy, voices
 from collections_desk.demo.book import write_book
 from collections_desk.demo.shift import work_the_queue
-from dunning import policy_file, writing
+from dunning import decide, policy_file, writing
 
 #: So many days are run for real before the demo opens.
 DAYS = 62
@@ -38,13 +39,18 @@ DAYS = 62
 WORKED_DAYS = 10
 #: Moments of delivery, UTC: morning in Asia and Europe, morning in America.
 PASSES = (time(9), time(16, 30))
+#: Customers write back a while after a pass.
+THEY_ANSWER = timedelta(minutes=75)
+#: Days before the last one from which some messages do not arrive.
+MISHAPS = 45
 #: When admin and supervisor sit down, and when the last draft is tried.
 DECIDED, PROPOSED = time(18), time(18, 30)
 ACTOR = "demo"
 
-PEOPLE = (
+#: User name, first and last name, and the roles.
+PEOPLE: tuple[tuple[str, str, str, *tuple[str, ...]], ...] = (
     ("agent", "Nadia", "Okafor", "agent"),
-    ("agent2", "Pia", "Lindqvist", "agent"),
+    ("agent2", "Pia", "Lindqvist", "agent", "specialist"),
     ("supervisor", "Omar", "Haddad", "supervisor"),
     ("admin", "Ada", "Moreau", "admin"),
 )
@@ -104,36 +110,54 @@ def _password() -> str:
     return f"{secrets.choice(_WORDS)}-{secrets.choice(_WORDS)}-{secrets.randbelow(9000) + 1000}"
 
 
+class Days(Protocol):
+    """Decides and delivers what is due on a day: the crew, or whoever does it in its place."""
+
+    def decide(self, *, as_of: date, at: datetime) -> decide.Tally: ...
+
+    def deliver(self, *, as_of: date, at: datetime) -> Counter[str]: ...
+
+
 def load(plan: Plan, *, say: Callable[[str], None]) -> None:
     """Bring the database to the plan's last day; a line for each stage, a bar for the days."""
-    make_people(plan.password)
-    reached = business_day.last_run()
-    if reached is None or reached < plan.first:
-        if not Customer.objects.exists():
-            say(f"Writing a book of {plan.accounts:,} accounts")
-            write_book(plan.folder / "book", accounts=plan.accounts, as_of=plan.as_of)
-        _publish_policies(at=_at(plan.first, time(0)))
-        strategy.name_the_agency()
-        say("Importing it")
-        eve = plan.first - timedelta(days=1)
-        with transaction.atomic():
-            business_day.move_to(eve)
-        with journey.gathering():
-            import_folder(plan.folder / "book", BOOK, on=eve, at=_at(eve, PASSES[0]), actor="import")
-            settling.settle(as_of=eve, at=_at(eve, PASSES[0]), actor="import")
-            journey.react_to_all(as_of=eve, at=_at(eve, PASSES[0]))
+    begin(plan, say=say)
     say(f"Running the last {DAYS} days")
     with Crew(size=2) as crew, _bar(plan) as advance:
         for day in _days(plan):
-            _live(day, crew, last_day=plan.as_of)
+            live(day, crew, last_day=plan.as_of)
             advance()
     if not strategy.is_proposed():
         say("Trying a draft")
-        at = _at(plan.as_of, PROPOSED)
+        at = moment(plan.as_of, PROPOSED)
         with journey.gathering():
             strategy.report_of_the_network(plan.folder / "network", as_of=plan.as_of, at=at)
             strategy.propose(as_of=business_day.next_to_run(at=at), at=at)
             journey.react_to_all(as_of=plan.as_of, at=at)
+
+
+def begin(plan: Plan, *, say: Callable[[str], None]) -> None:
+    """People, policies and the book, as they are on the eve of the first day that is lived."""
+    make_people(plan.password)
+    reached = business_day.last_run()
+    if reached is not None and reached >= plan.first:
+        return
+    if not Customer.objects.exists():
+        say(f"Writing a book of {plan.accounts:,} accounts")
+        write_book(plan.folder / "book", accounts=plan.accounts, as_of=plan.as_of)
+    dawn = moment(plan.first, time(0))
+    rulings.sort_markets(at=dawn)
+    _publish_policies(at=dawn)
+    rulings.register_texts(at=dawn)
+    strategy.name_the_agency()
+    say("Importing it")
+    eve = plan.first - timedelta(days=1)
+    at = moment(eve, PASSES[0])
+    with transaction.atomic():
+        business_day.move_to(eve)
+    with journey.gathering():
+        import_folder(plan.folder / "book", BOOK, on=eve, at=at, actor="import")
+        settling.settle(as_of=eve, at=at, actor="import")
+        journey.react_to_all(as_of=eve, at=at)
 
 
 @contextmanager
@@ -148,22 +172,40 @@ def hurried() -> Iterator[None]:
         connection.close()
 
 
-def _live(day: date, crew: Crew, *, last_day: date) -> None:
+def live(day: date, crew: Days, *, last_day: date) -> None:
     """One day as the desk lives it: the run at night, deliveries, the agents' shift, what is decided."""
     agents_work = day > last_day - timedelta(days=WORKED_DAYS)
-    journey.run_day(as_of=day, at=_at(day, time(0, 5)), decisions=crew.decide)
-    for moment in PASSES:
-        at = _at(day, moment)
+    journey.run_day(as_of=day, at=moment(day, time(0, 5)), decisions=crew.decide)
+    for leaves in PASSES:
+        at = moment(day, leaves)
+        if day >= last_day - timedelta(days=1) and leaves == PASSES[-1]:
+            mishaps.line_goes_dead(as_of=day, at=at)
         crew.deliver(as_of=day, at=at)
         with journey.gathering():
+            if day >= last_day - timedelta(days=MISHAPS):
+                mishaps.come_back(as_of=day, at=at)
             journey.react_to_all(as_of=day, at=at)
             if agents_work:
                 work_the_queue(as_of=day, at=at + timedelta(minutes=5))
                 journey.react_to_all(as_of=day, at=at)
+        _customers_answer(day, crew, at=at + THEY_ANSWER, last_day=last_day)
     with journey.gathering():
-        at = _at(day, DECIDED)
+        at = moment(day, DECIDED)
+        voices.work_the_box(as_of=day, at=at)
+        voices.ask_what_helps(as_of=day, at=at)
+        voices.tell(as_of=day, at=at, last_day=last_day)
         strategy.decide(as_of=day, at=at, last_day=last_day)
+        rulings.rule(as_of=day, at=at, last_day=last_day)
         journey.react_to_all(as_of=day, at=at)
+
+
+def _customers_answer(day: date, crew: Days, *, at: datetime, last_day: date) -> None:
+    """What they write, and our answer, a minute later."""
+    with journey.gathering():
+        came = voices.write_back(as_of=day, at=at, last_day=last_day)
+        journey.react_to_all(as_of=day, at=at)
+    if came:
+        crew.deliver(as_of=day, at=at + timedelta(minutes=1))
 
 
 def _days(plan: Plan) -> Iterator[date]:
@@ -174,8 +216,9 @@ def _days(plan: Plan) -> Iterator[date]:
         day += timedelta(days=1)
 
 
-def _at(day: date, moment: time) -> datetime:
-    return datetime.combine(day, moment, tzinfo=UTC)
+def moment(day: date, at: time) -> datetime:
+    """That hour of the day in UTC."""
+    return datetime.combine(day, at, tzinfo=UTC)
 
 
 @contextmanager
@@ -195,18 +238,18 @@ def _publish_policies(*, at: datetime) -> None:
 def make_people(password: str) -> None:
     """The demo's users, with the one password of this demo."""
     team, _ = Team.objects.get_or_create(name="Retail collections")
-    for username, first_name, last_name, role in PEOPLE:
+    for username, first_name, last_name, *roles in PEOPLE:
         person, _ = Agent.objects.get_or_create(
             username=username,
             defaults={
                 "first_name": first_name,
                 "last_name": last_name,
                 "email": f"{username}@northwind.example",
-                "is_staff": role in ("admin", "supervisor"),
-                "team": None if role == "admin" else team,
+                "is_staff": not {"admin", "supervisor"}.isdisjoint(roles),
+                "team": None if "admin" in roles else team,
             },
         )
-        person.groups.set(Group.objects.filter(name=role))
+        person.groups.set(Group.objects.filter(name__in=roles))
         if not person.check_password(password):
             person.set_password(password)
             person.save(update_fields=["password"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from operator import attrgetter
 from random import Random
 
+from collections_desk.demo.catalogue import five
 from collections_desk.demo.facts import Account, Bill, Dispute, Hold, Placement, Plan, position
 from collections_desk.demo.people import pick
 
@@ -128,7 +129,7 @@ def _collect(account: Account, bill: Bill, *, bounces: float, rng: Random, last_
 
 def _round_down(amount: int, account: Account) -> int:
     """What a person would pay: whole fives, or whole hundreds of rupees."""
-    unit = 10000 if account.customer.country.code == "IN" else 500
+    unit = five(account.customer.country.code)
     return max(unit, amount // unit * unit)
 
 
@@ -178,7 +179,7 @@ def _falls_behind(account: Account, *, rng: Random, last_day: int) -> None:
 def _agrees_a_plan(account: Account, *, made: int, rng: Random, last_day: int) -> None:
     """Instalments over what is past due on the day, if that is 25 days or more; four plans in five are being kept."""
     standing = position(account, made)
-    smallest = 200000 if account.customer.country.code == "IN" else 6000
+    smallest = 12 * five(account.customer.country.code)
     if standing.days < 25 or standing.past_due < smallest:
         return
     count = 3 + int(rng.random() * 4)

@@ -1,8 +1,9 @@
 """Who the customers of the demo book are. Everybody is made up.
 
 E-mail domains end in .example (RFC 2606). Telephone numbers come from the ranges set aside for fiction where a country
-has them: 555-0100 to 555-0199 in every North American area code, and the "drama numbers" of the German regulator
-(Bundesnetzagentur, notice 148/2021). Spain and India have none, so theirs all share one run of zeros after the prefix.
+has them: 555-0100 to 555-0199 in every North American area code, and the "drama numbers" of the regulators of Germany
+(Bundesnetzagentur, notice 148/2021), the United Kingdom (Ofcom) and France (ARCEP). Spain, India and the Emirates have
+none, so theirs all share one run of zeros after the prefix.
 """
 
 from __future__ import annotations
@@ -65,10 +66,14 @@ class ContactPoint:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
+    """What the customer file says of a channel; of service messages, unless it names another purpose."""
+
     channel: str
     given: bool
     day: int
     source: str
+    purpose: str = ""
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,11 @@ class Customer:
     def withdrawn_on(self, channel: str) -> int:
         """The day the customer withdrew consent for `channel`, 0 if never."""
         return next((consent.day for consent in self.consents if consent.channel == channel and not consent.given), 0)
+
+    @property
+    def is_in_new_york_city(self) -> bool:
+        """Whether electronic messages about a debt need a consent of their own there."""
+        return self.kind == "residential" and self.city.name == "New York"
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -157,12 +167,15 @@ US = Country(
     cities=(
         _us("New York", "NY", "New_York", "100 101 112", "212 646 917 718 347"),
         _us("Buffalo", "NY", "New_York", "142", "716"),
+        _us("Boston", "MA", "New_York", "021", "617 857"),
+        _us("Worcester", "MA", "New_York", "016", "508 774"),
         _us("Newark", "NJ", "New_York", "071", "973 862"),
         _us("Philadelphia", "PA", "New_York", "191", "215 267"),
         _us("Atlanta", "GA", "New_York", "303", "404 678 770"),
         _us("Miami", "FL", "New_York", "331", "305 786"),
         _us("Charlotte", "NC", "New_York", "282", "704 980"),
         _us("Columbus", "OH", "New_York", "432", "614 380"),
+        _us("Indianapolis", "IN", "New_York", "462", "317 463"),
         _us("Chicago", "IL", "Chicago", "606", "312 773 872"),
         _us("Milwaukee", "WI", "Chicago", "532", "414"),
         _us("Minneapolis", "MN", "Chicago", "554", "612 763"),
@@ -176,7 +189,7 @@ US = Country(
         _us("Portland", "OR", "Los_Angeles", "972", "503 971"),
         _us("Las Vegas", "NV", "Los_Angeles", "891", "702 725"),
     ),
-    city_weights=(9, 2, 3, 4, 5, 5, 3, 3, 7, 2, 3, 6, 5, 2, 9, 4, 2, 4, 3, 3),
+    city_weights=(9, 2, 4, 2, 3, 4, 5, 5, 3, 3, 2, 7, 2, 3, 6, 5, 2, 9, 4, 2, 4, 3, 3),
     postal_digits=5,
     mobile=(),
     mobile_digits=2,
@@ -341,12 +354,133 @@ IN = Country(
     forms=("Pvt Ltd", "& Co.", "Enterprises", "LLP"),
 )
 
-COUNTRIES: tuple[Country, ...] = (US, ES, DE, IN)
-_SHARES = (0.45, 0.65, 0.85, 1.0)  # running totals, in the order of COUNTRIES
+GB = Country(
+    code="GB",
+    currency="GBP",
+    language="en",
+    tax_rate=0.20,
+    due_days=14,
+    first_names=_words(
+        "Oliver George Harry Jack Noah Arthur Muhammad Leo Oscar Theo Freya Isla Ava Amelia Poppy Evie Florence Ivy "
+        "Margaret Susan Janet Gillian Alan Keith Graham Nigel Trevor Colin Aisha Imran Nadia Rhys Owain Cerys Callum "
+        "Fiona Hamish Eilidh Niamh Declan"
+    ),
+    surnames=_words(
+        "Smith Jones Taylor Brown Williams Wilson Davies Evans Thomas Johnson Roberts Walker Wright Robinson Thompson "
+        "Hughes Edwards Green Hall Wood Harris Clarke Patel Khan Ahmed Begum Lewis Jackson Turner Hill Cooper Ward "
+        "Morgan Morris Campbell Stewart MacDonald Murphy Kelly Singh Okafor Whitfield Bennett Shah"
+    ),
+    two_surnames=False,
+    streets=_phrases(
+        "High Street|Station Road|Church Lane|Victoria Road|Mill Lane|Park Avenue|Queens Road|Kings Road|Albert Street|"
+        "The Green|Manor Road|Chapel Street|Springfield Road|Grange Road|Windsor Road|York Road"
+    ),
+    number_first=True,
+    cities=(
+        City("London", "ENG", "Europe/London", ("E1 ", "N16 ", "SE5 ", "SW9 "), ("+4420794600", "+4420794603")),
+        City("Manchester", "ENG", "Europe/London", ("M1 ", "M14 "), ("+4416149600",)),
+        City("Birmingham", "ENG", "Europe/London", ("B1 ", "B13 "), ("+4412149600",)),
+        City("Leeds", "ENG", "Europe/London", ("LS1 ", "LS6 "), ("+4411349600",)),
+        City("Glasgow", "SCT", "Europe/London", ("G1 ", "G12 "), ("+4414149600",)),
+        City("Cardiff", "WLS", "Europe/London", ("CF10 ",), ("+4429201800",)),
+    ),
+    city_weights=(9, 5, 4, 3, 3, 2),
+    postal_digits=0,
+    mobile=("+447700900",),
+    mobile_digits=3,
+    landline_digits=2,
+    mail=("post.example", "mail.example", "inbox.example"),
+    trades=_phrases(
+        "Plumbing|Bakery|Scaffolding|Joinery|Garages|Catering|Dental Care|Opticians|Haulage|Printers|Florists|Brewery|"
+        "Letting Agents|Electrical|Hardware"
+    ),
+    forms=("Ltd", "& Sons Ltd", "LLP", "Group Ltd"),
+)
+
+FR = Country(
+    code="FR",
+    currency="EUR",
+    language="fr",
+    tax_rate=0.20,
+    due_days=16,
+    first_names=_words(
+        "Camille Léa Manon Chloé Inès Louise Emma Sarah Juliette Nathalie Sylvie Isabelle Martine Monique Françoise "
+        "Hugo Lucas Louis Gabriel Adam Arthur Thomas Nicolas Julien Sébastien Laurent Philippe Alain Mehdi Karim Amina "
+        "Fatou Aurélie Céline Benoît Rémi Yann Gaëlle"
+    ),
+    surnames=_words(
+        "Martin Bernard Dubois Petit Durand Leroy Roux David Bertrand Morel Fournier Girard Bonnet Dupont Lambert "
+        "Fontaine Rousseau Vincent Muller Lefebvre Faure Mercier Blanc Guérin Boyer Garnier Chevalier François Legrand "
+        "Gauthier Perrin Robin Clément Morin Nguyen Diallo Benali Traoré"
+    ),
+    two_surnames=False,
+    streets=_phrases(
+        "rue de la République|avenue Victor Hugo|rue du Moulin|place de l'Église|rue Pasteur|boulevard Voltaire|"
+        "rue des Lilas|chemin des Vignes|rue Jean Jaurès|allée des Tilleuls|rue de la Gare|quai du Port"
+    ),
+    number_first=True,
+    cities=(
+        City("Paris", "IDF", "Europe/Paris", ("750",), ("+33199001", "+33199003")),
+        City("Lyon", "ARA", "Europe/Paris", ("690",), ("+33465711",)),
+        City("Marseille", "PAC", "Europe/Paris", ("130",), ("+33465713",)),
+        City("Toulouse", "OCC", "Europe/Paris", ("310",), ("+33536491",)),
+        City("Lille", "HDF", "Europe/Paris", ("590",), ("+33353011",)),
+        City("Nantes", "PDL", "Europe/Paris", ("440",), ("+33261911",)),
+    ),
+    city_weights=(9, 4, 4, 3, 3, 2),
+    postal_digits=5,
+    mobile=("+33639981", "+33639983", "+33639985"),
+    mobile_digits=3,
+    landline_digits=3,
+    mail=("courriel.example", "mail.example", "boite.example"),
+    trades=_phrases(
+        "Boulangerie|Garage|Plomberie|Menuiserie|Pharmacie|Librairie|Fleuriste|Restaurant|Transports|Imprimerie|Optique|"
+        "Cabinet comptable|Coiffure|Boucherie"
+    ),
+    forms=("SARL", "SAS", "EURL", "et Fils SARL"),
+)
+
+AE = Country(
+    code="AE",
+    currency="AED",
+    language="ar",
+    tax_rate=0.05,
+    due_days=18,
+    first_names=_words(
+        "Ahmed Mohammed Khalid Saeed Omar Yousef Hamad Rashid Sultan Majid Fatima Maryam Aisha Noura Hessa Salama "
+        "Latifa Shamma Layla Huda Tariq Bilal Karim Samir Rania Dina Hana Yasmin"
+    ),
+    surnames=_phrases(
+        "Al Mansoori|Al Hashimi|Al Marri|Al Suwaidi|Al Ketbi|Al Shamsi|Al Nuaimi|Al Mazrouei|Al Falasi|Al Zaabi|Haddad|"
+        "Khoury|Nasser|Saleh|Darwish|Farouk|Mansour|Hamdan|Qasim|Barakat"
+    ),
+    two_surnames=False,
+    streets=_phrases(
+        "Al Wasl Road|Corniche Road|Al Rigga Street|Hamdan Street|Al Khaleej Street|Airport Road|Al Maktoum Road|"
+        "Zayed Street|Al Nahda Street|Jumeirah Road"
+    ),
+    number_first=True,
+    cities=(
+        City("Dubai", "DU", "Asia/Dubai", ("",), ("+97140000",)),
+        City("Abu Dhabi", "AZ", "Asia/Dubai", ("",), ("+97120000",)),
+        City("Sharjah", "SH", "Asia/Dubai", ("",), ("+97160000",)),
+    ),
+    city_weights=(6, 4, 3),
+    postal_digits=0,
+    mobile=("+97150000", "+97155000", "+97156000"),
+    mobile_digits=4,
+    landline_digits=3,
+    mail=("bareed.example", "mail.example", "inbox.example"),
+    trades=_phrases("Trading|Textiles|Electronics|Contracting|Perfumes|Motors|Catering|Travel|Logistics|Clinic"),
+    forms=("LLC", "FZE", "Est.", "& Partners LLC"),
+)
+
+COUNTRIES: tuple[Country, ...] = (US, ES, DE, IN, GB, FR, AE)
+_SHARES = (0.36, 0.51, 0.66, 0.76, 0.86, 0.95, 1.0)  # running totals, in the order of COUNTRIES
 
 
 def market(draw: float) -> Country:
-    """The country for a draw in [0, 1): 45 % US, 20 % Spain, 20 % Germany, 15 % India."""
+    """The country for a draw in [0, 1): 36 % US, 15 % Spain, 15 % Germany, 34 % the others."""
     return next(country for country, upto in zip(COUNTRIES, _SHARES, strict=True) if draw < upto)
 
 
@@ -393,6 +527,16 @@ def _address(rng: Random, country: Country) -> str:
     return f"{number}, {street}" if country.number_first else f"{street} {number}"
 
 
+def _postal_code(rng: Random, country: Country, leading: str) -> str:
+    if country.code == "GB":
+        return f"{leading}{int(rng.random() * 10)}{pick(rng, _INWARD)}"
+    return leading + _digits(rng, country.postal_digits - len(leading)) if country.postal_digits else ""
+
+
+#: The last two letters of British postcodes.
+_INWARD = ("AA", "BD", "DG", "HT", "JN", "LP", "NQ", "PW", "RX", "TS")
+
+
 def new_customer(
     *, rng: Random, customer_id: str, country: Country, business: bool, birth_years: tuple[int, int]
 ) -> Customer:
@@ -403,12 +547,12 @@ def new_customer(
     city = rng.choices(country.cities, country.city_weights)[0]
     first, last = pick(rng, country.first_names), pick(rng, country.surnames)
     postal = pick(rng, city.postal)
-    postal_code = postal + _digits(rng, country.postal_digits - len(postal))
+    postal_code = _postal_code(rng, country, postal)
     born = ""
     if business:
         trade, form = pick(rng, country.trades), pick(rng, country.forms)
         family = last if rng.random() < 0.7 else f"{last} {pick(rng, country.surnames)}"
-        name = f"{trade} {family} {form}" if country.code in ("ES", "DE") else f"{family} {trade} {form}"
+        name = f"{trade} {family} {form}" if country.code in ("ES", "DE", "FR") else f"{family} {trade} {form}"
         email = f"{'accounts' if rng.random() < 0.5 else 'office'}@{in_ascii(last + trade)}.example"
         phone = landline_number(rng, country, city)
     else:
@@ -423,7 +567,9 @@ def new_customer(
     language = country.language
     if country.code == "US" and other_language < 0.08:
         language = "es"
-    elif country.code != "US" and other_language < 0.03:
+    elif country.code == "AE" and other_language < 0.3:
+        language = "en"  # every third there is from elsewhere
+    elif country.code not in ("US", "GB") and other_language < 0.03:
         language = "en"
     return Customer(
         customer_id=customer_id,
@@ -440,17 +586,18 @@ def new_customer(
     )
 
 
+#: Circumstance, severity, what to do; the codes are those of ``accounts.wishes``.
 _NEEDS: tuple[tuple[str, str, str], ...] = (
-    ("telecare", "high", "Alarm button runs over the fixed line, never cut"),
-    ("medical_equipment", "high", "Home monitoring needs the connection"),
-    ("health", "medium", "Long treatment, prefers letters and short calls"),
-    ("bereavement", "medium", "Partner died this year, son helps with letters"),
-    ("mental_health", "medium", "Asked for one contact person and no surprises"),
-    ("hearing", "low", "Hard of hearing, write rather than call"),
-    ("low_vision", "low", "Large print"),
-    ("literacy", "low", "Explain figures by phone, in simple words"),
-    ("carer", "low", "Cares for a parent, evenings are best"),
-    ("financial", "low", "On benefits, social tariff checked"),
+    ("reliance", "high", "Alarm button runs over the fixed line, never cut"),
+    ("reliance", "high", "Equipment at home needs the connection"),
+    ("health", "medium", "Prefers letters and short calls"),
+    ("life_event", "medium", "Loss in the family, son helps with letters"),
+    ("support", "medium", "Asked for one contact person and no surprises"),
+    ("communication", "low", "Write rather than call"),
+    ("communication", "low", "Large print"),
+    ("capability", "low", "Explain figures by phone, in simple words"),
+    ("caring", "low", "Cares for a parent, evenings are best"),
+    ("money_stress", "low", "On benefits, social tariff checked"),
 )
 
 
@@ -466,6 +613,11 @@ def reach(customer: Customer, *, rng: Random, opened: int, last_day: int) -> Non
             source = {"call": "agent", "sms": "stop_reply", "email": "unsubscribe"}[channel]
             if withdrawn > since:
                 customer.consents.append(Consent(channel, False, withdrawn, source))
+    if customer.is_in_new_york_city:
+        if rng.random() < 0.6:
+            agrees_to_electronic(customer, day=since)
+        else:
+            customer.consents = [consent for consent in customer.consents if consent.channel == "call"]
     draw = rng.random()
     country, city, points = customer.country, customer.city, customer.contact_points
     if draw < 0.07:
@@ -481,6 +633,15 @@ def reach(customer: Customer, *, rng: Random, opened: int, last_day: int) -> Non
     elif draw < 0.28:
         where = f"{_address(rng, country)}, {customer.postal_code} {city.name}"
         points.append(ContactPoint("address", where, True, since))
+
+
+def agrees_to_electronic(customer: Customer, *, day: int) -> None:
+    """Texts and mails about a debt, allowed in so many words with the contract: New York City asks for it."""
+    for channel, value in (("sms", customer.phone), ("email", customer.email)):
+        if value:
+            customer.consents.append(
+                Consent(channel, True, day, "contract", "electronic", "Contract, page 3, box 2 ticked and signed")
+            )
 
 
 def notes_a_need(customer: Customer, *, rng: Random, last_day: int) -> None:

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 from accounts.models import Customer
 from accounts.money import quantize
 from accounts.refusals import Refused
-from agents import calls, queue
+from agents import calls, offering, queue
 from agents.models import Agent, WorkItem
+from dunning import contact
+from dunning.gate.decision import BLOCK, HOLD
 
 #: What calls come to, and how often.
 _OUTCOMES = (
@@ -41,18 +43,22 @@ _NOTES = {
     "wrong_number": ("Number belongs to somebody else.",),
 }
 CALLS_A_SHIFT = 7
+TRIED_AGAIN = timedelta(hours=22)
 
 
 def work_the_queue(*, as_of: date, at: datetime) -> int:
     """Half a shift of every agent: claim, call, note the outcome; how many accounts. Deterministic for a day."""
     if as_of.isoweekday() > 5:
         return 0
-    worked = 0
-    for agent in Agent.objects.filter(groups__name="agent").order_by("username"):
-        chance = random.Random(f"{as_of}{at.hour}{agent.username}")
-        for number in range(CALLS_A_SHIFT):
-            worked += _one_call(agent, chance, as_of=as_of, at=at + timedelta(minutes=9 * number))
-    return worked
+    agents = {
+        agent: random.Random(f"{as_of}{at.hour}{agent.username}")
+        for agent in Agent.objects.filter(groups__name="agent").order_by("username")
+    }
+    return sum(
+        _one_call(agent, chance, as_of=as_of, at=at + timedelta(minutes=9 * number))
+        for number in range(CALLS_A_SHIFT)
+        for agent, chance in agents.items()
+    )
 
 
 def _tomorrow(at: datetime, customer: Customer, chance: random.Random) -> datetime:
@@ -63,8 +69,15 @@ def _tomorrow(at: datetime, customer: Customer, chance: random.Random) -> dateti
 
 
 def _one_call(agent: Agent, chance: random.Random, *, as_of: date, at: datetime) -> bool:
-    item = queue.claim_next(agent=agent, at=at)
+    item = offering.next_account(agent=agent, at=at)
     if item is None:
+        return False
+    asked = contact.check_many([item.account_id], channel="call", at=at, as_of=as_of, talks=calls.talks_of)
+    decision = asked[item.account_id]
+    if decision.outcome in (HOLD, BLOCK):
+        # Not callable now: the account waits until it may be called.
+        wait = decision.next_allowed_at or at + timedelta(hours=20)
+        queue.complete(item_id=item.pk, agent=agent, at=at, outcome="cannot be called now", not_before=wait)
         return False
     (disposition,) = chance.choices([code for code, _ in _OUTCOMES], [weight for _, weight in _OUTCOMES])
     right_party = disposition.startswith("rpc_")
@@ -91,15 +104,11 @@ def _one_call(agent: Agent, chance: random.Random, *, as_of: date, at: datetime)
             as_of=as_of,
             at=at + timedelta(minutes=6),
         )
-    except calls.CannotCall as refusal:
-        # Not callable now: the account waits until it may be called.
-        allowed = refusal.decision.next_allowed_at if refusal.decision else None
-        wait = allowed or at + timedelta(hours=20)
-        queue.complete(item_id=item.pk, agent=agent, at=at, outcome="cannot be called now", not_before=wait)
-        return False
     except Refused:
         queue.release(item_id=item.pk, agent=agent, at=at)
         return False
     if WorkItem.objects.filter(pk=item.pk, done_at=None, claimed_by=agent).exists():
-        queue.release(item_id=item.pk, agent=agent, at=at + timedelta(minutes=7))
+        # Whoever was tried today is not rung again before tomorrow.
+        later = at + timedelta(minutes=7)
+        queue.complete(item_id=item.pk, agent=agent, at=later, outcome="tried", not_before=at + TRIED_AGAIN)
     return True

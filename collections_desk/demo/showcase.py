@@ -1,4 +1,4 @@
-"""Ten hand-made accounts that open the demo book, each at its most telling moment on the book's last day.
+"""Fourteen hand-made accounts that open the demo book, each at its most telling moment on the book's last day.
 
 A10001 is the classic of the trade: due on the 1st, reminded on the 5th, warned on the 12th, told on the 19th that
 service is limited on the 25th, and handed to a person on day 32, who finds the reason and agrees instalments.
@@ -15,11 +15,25 @@ from random import Random
 from collections_desk.demo.catalogue import Service, product_of
 from collections_desk.demo.collecting import moment_in_office_hours, spoken_day, spoken_money, weekday_from
 from collections_desk.demo.facts import Account, Bill, Call, Dispute, Hold, Plan, Promise, position
-from collections_desk.demo.people import DE, ES, IN, US, Consent, ContactPoint, Country, Customer, Vulnerability
+from collections_desk.demo.people import (
+    AE,
+    DE,
+    ES,
+    FR,
+    GB,
+    IN,
+    US,
+    Consent,
+    ContactPoint,
+    Country,
+    Customer,
+    Vulnerability,
+    agrees_to_electronic,
+)
 
 FIRST_NUMBER = 10001
 #: So many accounts are hand-made.
-STORIES = 10
+STORIES = 14
 _MONTHS_BACK = 17
 
 
@@ -35,6 +49,10 @@ def showcase(*, last_day: int) -> Iterator[tuple[Customer, list[Account]]]:
         _hotel_miramar,
         _kevin_doyle,
         _priya_nair,
+        _daniel_reyes,
+        _claire_dubois,
+        _margaret_hughes,
+        _fatima_al_mansoori,
     )
     number = FIRST_NUMBER
     for story in stories:
@@ -55,6 +73,7 @@ def _customer(
     phone: str,
     birth_date: str = "",
     kind: str = "residential",
+    language: str = "",
     since: int,
 ) -> Customer:
     customer = Customer(
@@ -62,7 +81,7 @@ def _customer(
         name=name,
         kind=kind,
         country=country,
-        language=country.language,
+        language=language or country.language,
         city=next(place for place in country.cities if place.name == city),
         postal_code=postal_code,
         address=address,
@@ -206,7 +225,7 @@ def _walter_brandt(number: int, last_day: int) -> tuple[Customer, list[Account]]
     customer.contact_points.append(ContactPoint("phone", "+493023125411", True, last_day - 400))
     customer.vulnerabilities.append(
         Vulnerability(
-            "telecare",
+            "reliance",
             "high",
             last_day - 118,
             last_day + 12,
@@ -444,4 +463,95 @@ def _priya_nair(number: int, last_day: int) -> tuple[Customer, list[Account]]:
         f"Salary delayed by the new payroll. {spoken_money(owed, 'INR')} on {spoken_day(last_day + 1)}, wants the "
         f"link by text",
     )
+    return customer, [account]
+
+
+def _daniel_reyes(number: int, last_day: int) -> tuple[Customer, list[Account]]:
+    """New York City: the contract allows texts and mails about a debt, and so many contacts a week are the most."""
+    opened = last_day - 760
+    customer = _customer(
+        number,
+        US,
+        "New York",
+        name="Daniel Reyes",
+        postal_code="10032",
+        address="561 Washington Avenue, Apt 5C",
+        email="daniel.reyes@homenet.example",
+        phone="+16465550134",
+        birth_date="1985-06-17",
+        language="es",
+        since=opened,
+    )
+    agrees_to_electronic(customer, day=opened)
+    services = [Service("mobile", "+16465550134", 5500), Service("broadband", "", 5999)]
+    account = _account(number, customer, services, opened=opened, method="card")
+    late = _bills(account, due=last_day - 37, last_day=last_day, terms=21, extra=1180)
+    _paid(account, before=late.due)
+    _call(account, weekday_from(last_day - 6), "voicemail", 21, "Mailbox, left our name and number")
+    return customer, [account]
+
+
+def _claire_dubois(number: int, last_day: int) -> tuple[Customer, list[Account]]:
+    """Barred for some days; pays when her salary comes."""
+    opened = last_day - 1290
+    customer = _customer(
+        number,
+        FR,
+        "Lyon",
+        name="Claire Dubois",
+        postal_code="69003",
+        address="14 rue des Lilas",
+        email="claire.dubois@courriel.example",
+        phone="+33639981204",
+        birth_date="1990-04-02",
+        since=opened,
+    )
+    services = [Service("mobile", "+33639981204", 1999), Service("broadband", "", 3999), Service("tv", "", 1200)]
+    account = _account(number, customer, services, opened=opened, method="direct_debit")
+    late = _bills(account, due=last_day - 39, last_day=last_day, terms=16, extra=1450)
+    _paid(account, before=late.due)
+    return customer, [account]
+
+
+def _margaret_hughes(number: int, last_day: int) -> tuple[Customer, list[Account]]:
+    """A debt adviser has spoken for her for some weeks: breathing space, and nobody asks her for money."""
+    opened = last_day - 3015
+    customer = _customer(
+        number,
+        GB,
+        "Leeds",
+        name="Margaret Hughes",
+        postal_code="LS6 2HT",
+        address="8 Chapel Street",
+        email="margaret.hughes@post.example",
+        phone="+447700900418",
+        birth_date="1959-10-23",
+        since=opened,
+    )
+    services = [Service("fixed", "+441134960072", 1900), Service("broadband", "", 3400)]
+    account = _account(number, customer, services, opened=opened, method="bank_transfer")
+    late = _bills(account, due=last_day - 48, last_day=last_day, terms=14, extra=610)
+    _paid(account, before=late.due)
+    return customer, [account]
+
+
+def _fatima_al_mansoori(number: int, last_day: int) -> tuple[Customer, list[Account]]:
+    """Reads Arabic, and asked to be called after five."""
+    opened = last_day - 540
+    customer = _customer(
+        number,
+        AE,
+        "Dubai",
+        name="فاطمة المنصوري",
+        postal_code="",
+        address="27, Al Wasl Road",
+        email="fatima.mansoori@bareed.example",
+        phone="+971500001862",
+        birth_date="1993-02-09",
+        since=opened,
+    )
+    services = [Service("mobile", "+971500001862", 20000), Service("broadband", "", 29900)]
+    account = _account(number, customer, services, opened=opened, method="card")
+    late = _bills(account, due=last_day - 34, last_day=last_day, terms=18, extra=4300)
+    _paid(account, before=late.due)
     return customer, [account]

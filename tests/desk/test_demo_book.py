@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import re
 import tracemalloc
-from collections import defaultdict
-from datetime import date, datetime, timedelta
+from collections import Counter, defaultdict
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,7 +14,24 @@ from zoneinfo import ZoneInfo
 import pytest
 import yaml
 
+from accounts import wishes
+from accounts.models import Consent, ContactPreference, Representative, UnreachableAddress, Vulnerability
+from agents import calls
+from agents.models import Agent
+from collections_desk.demo import loading, rulings, voices
 from collections_desk.demo.book import write_book
+from dunning import decide, deliver, understanding
+from dunning.models import (
+    ContactHabit,
+    GateDecision,
+    InboundMessage,
+    MarketPacks,
+    Notice,
+    NoticeText,
+    PackChange,
+    ServiceOrder,
+)
+from dunning.roads import roads_from_settings
 
 AS_OF = date(2026, 5, 18)
 ACCOUNTS = 2000
@@ -37,7 +54,7 @@ FORM = {
     "payments": "payment_id* account_id* received_on* amount* method bill_id reverses_payment_id",
     "adjustments": "adjustment_id* account_id* on* amount* bill_id reason dispute_id fee_id",
     "contacts": "contact_id* customer_id* kind* value* preferred valid_from valid_to",
-    "consents": "customer_id* channel* given* at* source",
+    "consents": "customer_id* channel* purpose given* at* source evidence",
     "holds": "hold_id* account_id* reason* starts_on* ends_on note",
     "disputes": "dispute_id* account_id* amount* opened_on* bill_id resolved_on outcome note",
     "promises": "promise_id* account_id* amount* due_on* made_on*",
@@ -48,18 +65,21 @@ FORM = {
 }
 ALLOWED = {
     ("customers", "kind"): "residential business",
-    ("customers", "language"): "en es de hi",
+    ("customers", "language"): "en es de hi fr ar",
     ("customers", "timezone"): (
-        "America/New_York America/Chicago America/Los_Angeles Europe/Madrid Europe/Berlin Asia/Kolkata"
+        "America/New_York America/Chicago America/Los_Angeles Europe/Madrid Europe/Berlin Europe/London Europe/Paris"
+        " Asia/Kolkata Asia/Dubai"
     ),
-    ("customers", "country"): "US ES DE IN",
-    ("accounts", "currency"): "USD EUR INR",
+    ("customers", "country"): "US ES DE IN GB FR AE",
+    ("accounts", "currency"): "USD EUR INR GBP AED",
     ("accounts", "segment"): "gentle high_value standard new",
     ("services", "kind"): "mobile fixed broadband tv other",
     ("services", "status"): "active suspended disconnected",
     ("bills", "status"): "issued cancelled",
     ("contacts", "kind"): "email phone address",
     ("consents", "channel"): "call sms email",
+    ("consents", "purpose"): "electronic",
+    ("vulnerabilities", "category"): " ".join(wishes.CATEGORIES),
     ("holds", "reason"): (
         "hardship breathing_space vulnerability_review bankruptcy deceased legal fraud payment_in_flight manual"
     ),
@@ -234,7 +254,7 @@ def test_ids_are_well_formed_and_unique_in_their_file(book: Book) -> None:
         ids = [row[key] for row in book[name]]
         assert all(re.fullmatch(r"[A-Za-z0-9._:-]{1,64}", ref) and not ref.startswith("desk-") for ref in ids), name
         assert len(set(ids)) == len(ids), name
-    consents = [(row["customer_id"], row["channel"], row["at"]) for row in book["consents"]]
+    consents = [(row["customer_id"], row["channel"], row["purpose"], row["at"]) for row in book["consents"]]
     assert len(set(consents)) == len(consents)
 
 
@@ -431,8 +451,8 @@ def test_some_customers_need_care_and_their_accounts_say_so(book: Book) -> None:
     assert 0.012 <= len(needy) / len(book["customers"]) <= 0.03
     for row in book["accounts"]:
         assert (row["segment"] == "gentle") == (row["customer_id"] in needy)
-    telecare = {row["customer_id"] for row in book["vulnerabilities"] if row["category"] == "telecare"}
-    held = {row["account_id"] for row in book["accounts"] if row["customer_id"] in telecare}
+    reliant = {row["customer_id"] for row in book["vulnerabilities"] if row["category"] == "reliance"}
+    held = {row["account_id"] for row in book["accounts"] if row["customer_id"] in reliant}
     for row in book["services"]:
         if row["account_id"] in held and row["kind"] == "fixed":
             assert row["protected"] == "true"
@@ -445,6 +465,33 @@ def test_some_cannot_be_reached_on_every_channel(book: Book) -> None:
     assert all(not row["email"] or row["email"].endswith(".example") for row in book["customers"])
     withdrawn = {row["channel"] for row in book["consents"] if row["given"] == "false"}
     assert withdrawn == {"call", "sms", "email"}
+
+
+def test_every_market_has_customers_with_numbers_of_its_own_that_nobody_has(book: Book) -> None:
+    fictional = {
+        "US": r"\+1[2-9]\d\d55501\d\d",
+        "GB": r"\+44(7700900\d{3}|20794600\d\d|20794603\d\d|1(61|21|13|41)49600\d\d|29201800\d\d|1134960072)",
+        "FR": r"\+33(63998\d{4}|199\d{6}|4657\d{5}|5364\d{5}|3530\d{5}|2619\d{5})",
+        "AE": r"\+971(5[056]000\d{4}|[246]0000\d{3})",
+    }
+    for country, pattern in fictional.items():
+        numbers = [row["phone"] for row in book["customers"] if row["country"] == country and row["phone"]]
+        assert len(numbers) > ACCOUNTS / 40, country
+        assert all(re.fullmatch(pattern, number) for number in numbers), country
+    states = {row["region"] for row in book["customers"] if row["country"] == "US"}
+    assert states >= {"MA", "NY", "CA", "TX", "FL", "WA", "IN"}
+    assert all(row["region"] and row["city"] for row in book["customers"])
+    assert {"en", "es", "fr", "de", "hi", "ar"} <= {row["language"] for row in book["customers"]}
+
+
+def test_most_of_new_york_city_agreed_to_electronic_messages_and_some_did_not(book: Book) -> None:
+    there = {
+        row["customer_id"] for row in book["customers"] if row["city"] == "New York" and row["kind"] == "residential"
+    }
+    agreed = {row["customer_id"] for row in book["consents"] if row["purpose"] == "electronic"}
+    assert agreed < there
+    assert 0.4 < len(agreed) / len(there) < 0.8
+    assert all(row["evidence"] for row in book["consents"] if row["purpose"])
 
 
 def test_the_first_account_is_handed_to_a_person_on_the_last_day(book: Book, by_account: dict[str, Ledger]) -> None:
@@ -487,13 +534,16 @@ def test_memory_does_not_grow_with_the_book(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("code", "kind", "segment"), [
     ("residential", ["residential"], []),
     ("business", ["business"], []),
+    ("residential-europe", ["residential"], ["long-warning"]),
+    ("residential-germany", ["residential"], ["from-hundred"]),
+    ("residential-india", ["residential"], ["two-warnings"]),
     ("gentle", [], ["gentle"]),
 ])  # fmt: skip
 def test_the_policies_of_the_demo_are_complete(code: str, kind: list[str], segment: list[str]) -> None:
     policy = yaml.safe_load((POLICIES / f"{code}.yaml").read_text(encoding="utf-8"))
     assert policy["code"] == code
     assert policy["applies_to"] == {"kind": kind, "product": [], "segment": segment, "min_tenure_days": 0}
-    assert set(policy["enters"]["min_amount"]) == {"USD", "EUR", "INR"}
+    assert set(policy["enters"]["min_amount"]) == {"USD", "EUR", "INR", "GBP", "AED"}
     steps = {step["code"]: step for step in policy["steps"]}
     assert len(steps) == len(policy["steps"])
     assert [step["day"] for step in policy["steps"]] == sorted(step["day"] for step in policy["steps"])
@@ -504,3 +554,51 @@ def test_the_policies_of_the_demo_are_complete(code: str, kind: list[str], segme
             assert warning["day"] + max(step["notice_days"], warning["pay_by_days"]) <= step["day"]
     if code == "gentle":
         assert {step["action"] for step in policy["steps"]} == {"notify", "transfer_to_collections"}
+
+
+class InProcess:
+    """The days of the demo in this process, as its crew spreads them over several."""
+
+    def decide(self, *, as_of: date, at: datetime) -> decide.Tally:
+        return decide.run(as_of=as_of, at=at)
+
+    def deliver(self, *, as_of: date, at: datetime) -> Counter[str]:
+        roads = roads_from_settings(now=lambda: at, talks=calls.talks_of)
+        return deliver.deliver(as_of=as_of, at=at, roads=roads)
+
+
+@pytest.mark.django_db
+def test_the_last_days_fill_every_page_through_the_operations_behind_it(tmp_path: Path) -> None:
+    last_day = date(2026, 5, 20)
+    plan = loading.Plan(tmp_path, 200, last_day, "amber-birch-1000")
+    loading.begin(plan, say=lambda line: None)
+    for ago in range(16, -1, -1):
+        loading.live(last_day - timedelta(days=ago), InProcess(), last_day=last_day)
+
+    wrote = InboundMessage.objects.all()
+    assert {"opt_out", "paid", "dispute", "cannot_pay", "call_me", "unclear"} <= {row.intent for row in wrote}
+    assert {"en", "es", "fr", "de"} <= {row.language for row in wrote}
+    assert any(understanding.CRISIS in row.hints and row.state == "waiting" for row in wrote)
+    assert {row.state for row in wrote} == {"waiting", "acted", "done"}
+    assert Consent.objects.filter(given=False, source="reply by sms").exists()
+    assert Notice.objects.filter(template="stop-confirmation", state="delivered").exists()
+    assert set(ContactPreference.objects.values_list("kind", flat=True)) >= {"time", "place", "channel"}
+    assert Representative.objects.filter(role="debt_adviser", may_be_told=True).exists()
+    assert {"low", "high"} <= set(Vulnerability.objects.exclude(needs=[]).values_list("severity", flat=True))
+    assert Vulnerability.objects.filter(ended_on=None, review_on__lt=last_day).exists()
+    assert {"failed", "bounced", "doubtful"} <= set(Notice.objects.values_list("state", flat=True))
+    assert UnreachableAddress.objects.exists()
+    assert set(PackChange.objects.values_list("state", "looser")) == {("in_force", False), ("waiting", True)}
+    assert MarketPacks.objects.filter(market="US-IN", waiting_for=None).exists()
+    assert MarketPacks.objects.exclude(waiting_for=None).exists()
+    assert set(NoticeText.objects.values_list("state", flat=True)) == {"published", "draft"}
+    assert GateDecision.objects.exists()
+    assert ContactHabit.objects.exists()
+    limited = ServiceOrder.objects.filter(kind="limit", state="confirmed")
+    assert len(set(limited.values_list("account__customer__country", flat=True))) >= 3
+    assert set(Agent.objects.get(username="agent2").groups.values_list("name", flat=True)) == {"agent", "specialist"}
+
+    before = InboundMessage.objects.count(), NoticeText.objects.count(), PackChange.objects.count()
+    assert voices.write_back(as_of=last_day, at=loading.moment(last_day, time(20)), last_day=last_day) == 0
+    rulings.rule(as_of=last_day, at=loading.moment(last_day, time(20)), last_day=last_day)
+    assert before == (InboundMessage.objects.count(), NoticeText.objects.count(), PackChange.objects.count())
