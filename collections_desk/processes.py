@@ -118,6 +118,8 @@ def children_of(*, host: str, port: int) -> list[Child]:
     ]
     if settings.GATEWAYS["sms"]["url"].startswith(("smpp://", "smpps://")):
         children.append(Child("sms", [sys.executable, "manage.py", "listen_sms"], environment))
+    if settings.DESK_INBOX_URL:
+        children.append(Child("mail", [sys.executable, "manage.py", "read_mail"], environment))
     return children
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from collections_desk import embedded
+from collections_desk import embedded, processes
 from tests.desk import running
 from tests.dunning.message_centre import message_centre
 
@@ -193,3 +193,10 @@ def test_a_wrong_setting_stops_the_start_with_a_sentence(var, name, value, sente
         text=True,
     )
     assert (done.returncode, done.stderr) == (2, sentence + "\n")
+
+
+def test_a_mailbox_is_read_where_one_is_named(settings):
+    settings.DESK_INBOX_URL = ""
+    assert "mail" not in {child.name for child in processes.children_of(host="127.0.0.1", port=8000)}
+    settings.DESK_INBOX_URL = "imap://desk:word@127.0.0.1:1/replies"
+    assert "mail" in {child.name for child in processes.children_of(host="127.0.0.1", port=8000)}
