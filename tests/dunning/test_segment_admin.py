@@ -258,6 +258,7 @@ def chromium(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     found = os.environ.get("DESK_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     with sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        connection.close()  # the loop's own, which nobody finds again once it has ended
 
 
 @pytest.fixture
