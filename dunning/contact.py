@@ -26,7 +26,7 @@ from dunning.gate.checks.diallers import Dialling
 from dunning.gate.checks.frequency import AlsoReached
 from dunning.gate.checks.moratoria import Moratorium
 from dunning.gate.checks.parties import Person
-from dunning.gate.deciding import concerns, decide_by
+from dunning.gate.deciding import decide_by, rules_about, sort_of
 from dunning.gate.decision import Decision
 from dunning.gate.facts import CONTACTS, Action, AddressFact, Contact, Debt, Facts, HoldInForce
 from dunning.gate.packs import Pack, Rule
@@ -235,14 +235,12 @@ class Gate:
 
     def _asked(self, action: Action, facts: Facts) -> tuple[list[Rule], tuple[Pack, ...]]:
         """The rules that concern such an action; the same for all customers of a kind and place."""
-        about = (action.type, action.purpose, action.automated, action.service)
-        key = (*about, facts.jurisdictions, facts.role, facts.kind)
+        key = sort_of(action, facts)
         if key not in self._rules:
             packs = self.packs.of(facts.jurisdictions)
             if self.only is not None:
                 packs = tuple(pack for code, pack in self.packs.packs.items() if code in self.only)
-            rules = [rule for pack in packs for rule in pack.rules if concerns(rule, action, facts)]
-            self._rules[key] = (rules, packs)
+            self._rules[key] = (rules_about(packs, action, facts), packs)
         return self._rules[key]
 
     def note_override(self, *, code: str, reason: str, actor: str) -> None:

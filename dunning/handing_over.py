@@ -154,7 +154,7 @@ class Pass:
             local = [(row, one) for row, one in composed if hasattr(self.road(row), "hand_over_many")]
             self._hand_over_locally(local)
             remote = [(row, one) for row, one in composed if not hasattr(self.road(row), "hand_over_many")]
-            self.save([row for row, _ in remote])
+            self.write_down([row for row, _ in remote])
             self.gate.keep(actor=ACTOR)
             return remote
 
@@ -195,7 +195,7 @@ class Pass:
             for (row, _), outcome in zip(pairs, outcomes, strict=True):
                 row.attempts += 1
                 self.take(row, outcome, self.at)
-            self.save([row for row, _ in pairs])
+            self.write_down([row for row, _ in pairs])
             self.tell([row for row, _ in pairs], self.at)
 
     def _call(self, row: Any, handed: Any) -> None:
@@ -226,7 +226,7 @@ class Pass:
                 cases.lock([row.account_id])
                 if self.still_ours(row):
                     self.take(row, outcome, self.clock())
-                    self.save([row])
+                    self.write_down([row])
                     self.tell([row], self.clock())
                 else:
                     # A receipt was faster than the answer it belongs to, or another worker than ours: theirs stands.
@@ -307,7 +307,7 @@ class Pass:
     def take(self, row: Any, outcome: Outcome, at: datetime) -> None:
         raise TypeError
 
-    def save(self, rows: Sequence[Any]) -> None:
+    def write_down(self, rows: Sequence[Any]) -> None:
         raise TypeError
 
     def tell(self, rows: Sequence[Any], at: datetime) -> None:

@@ -203,7 +203,7 @@ class LeavingNotices(Pass):
         else:
             row.state, row.counts_from = "sent", counts_from(row.channel, at)
 
-    def save(self, rows: Sequence[Notice]) -> None:
+    def write_down(self, rows: Sequence[Notice]) -> None:
         write_each(rows, COLUMNS)
 
     def tell(self, rows: Sequence[Notice], at: datetime) -> None:

@@ -154,7 +154,7 @@ class LeavingOrders(Pass):
         else:
             row.state, row.reason = "failed", outcome.detail[:200]
 
-    def save(self, rows: Sequence[ServiceOrder]) -> None:
+    def write_down(self, rows: Sequence[ServiceOrder]) -> None:
         columns = ("state", "reason", "send_at", "attempts", "lease_until", "provider_ref", "sent_at", "confirmed_at")
         settle_services([row for row in rows if row.state == "confirmed"], as_of=self.as_of, at=self.clock())
         write_each(rows, columns)

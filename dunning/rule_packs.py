@@ -161,7 +161,7 @@ def change(*, pack: str, rule: str, parameter: str, value: Any, reason: str, act
         )  # fmt: skip
         if not looser:
             _put_in_force(row, actor, at)
-        row.save()
+        PackChange.objects.bulk_create([row])
     return row
 
 

@@ -6,7 +6,7 @@ stops machines and warns people: the gate fails closed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 from dunning.gate.decision import BLOCK, HOLD, WARN, Decision, Finding, Objection, combine
@@ -21,7 +21,7 @@ _MOST_MOMENTS = 500
 def decide(action: Action, facts: Facts, packs: Iterable[Pack]) -> Decision:
     """The answer at ``facts.at``, by those of the packs that apply where the customer is."""
     here = applying(packs, facts.jurisdictions)
-    rules = [rule for pack in here for rule in pack.rules if concerns(rule, action, facts)]
+    rules = rules_about(here, action, facts)
     versions = tuple(pack.version for pack in here)
     return decide_by(rules, action, facts, versions=versions)
 
@@ -44,6 +44,17 @@ def decide_by(rules: Sequence[Rule], action: Action, facts: Facts, *, versions: 
         ]
         return combine(never, packs=versions, until=None)
     return combine(findings, packs=versions, until=until)
+
+
+def rules_about(packs: Iterable[Pack], action: Action, facts: Facts) -> list[Rule]:
+    """The rules of the packs that are about such an action: the same for all actions of ``sort_of``."""
+    return [rule for pack in packs for rule in pack.rules if concerns(rule, action, facts)]
+
+
+def sort_of(action: Action, facts: Facts) -> Hashable:
+    """What decides which rules are about an action; whoever asks of many keeps their rules by it."""
+    about = (action.type, action.purpose, action.automated, action.service)
+    return (*about, facts.jurisdictions, facts.role, facts.kind)
 
 
 def concerns(rule: Rule, action: Action, facts: Facts) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from dunning.gate.deciding import decide
+from dunning.gate.deciding import decide_by, rules_about, sort_of
 from dunning.gate.facts import Action, Contact, Facts
-from dunning.gate.packs import Pack, applying, shipped
+from dunning.gate.packs import Rule, applying, shipped
 from dunning.gate.zones import Place
 from dunning.wording import BillLine, NoticeFacts, word_notice
 from tests.bench.floors import timed
@@ -31,13 +31,15 @@ def measure(accounts: int) -> Iterator[Line]:
 
 def _ask_the_gate(count: int) -> float:
     asked = [(_action(number), _facts(number)) for number in range(count)]
-    rules: dict[frozenset[str], list[Pack]] = {}
-    for _, facts in asked:
-        rules.setdefault(facts.jurisdictions, list(applying(shipped().values(), facts.jurisdictions)))
+    packs = shipped().values()
 
     def ask() -> None:
+        kept: dict[Hashable, list[Rule]] = {}
         for action, facts in asked:
-            decide(action, facts, rules[facts.jurisdictions])
+            sort = sort_of(action, facts)
+            if sort not in kept:
+                kept[sort] = rules_about(applying(packs, facts.jurisdictions), action, facts)
+            decide_by(kept[sort], action, facts)
 
     return timed(ask)
 
