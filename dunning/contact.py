@@ -117,6 +117,8 @@ class Gate:
         self.packs = rule_packs.in_force()
         self.only = only
         self.said: list[Said] = []
+        #: Accounts to which help leaves in this chunk.
+        self.helped: set[int] = set()
         self._rules: dict[Any, tuple[list[Rule], tuple[Pack, ...]]] = {}
 
     def ask(
@@ -179,6 +181,11 @@ class Gate:
             names_court="court" in signposts,
             disclosure="" if role == "first_party" else "later" if known.sent.get(account_id) else "initial",
         )
+
+    def was_offered_help(self, account_id: int) -> bool:
+        """Whether help went out instead of a notice within the last month, as far back as is looked."""
+        sent = self.known[self.facts[account_id].customer_id].sent.get(account_id, ())
+        return account_id in self.helped or any(contact.template == HELP_FIRST for contact in sent)
 
     def _addressed(self, account_id: int, action: Action) -> Action:
         """The action with the number or address it would use, where it names none."""

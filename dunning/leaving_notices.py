@@ -49,12 +49,16 @@ class LeavingNotices(Pass):
         if not self.roads.careful:
             return "", None
         if purpose not in contact.ANSWERS and self.gate.manner_of(fact.pk).help_first:
+            if self.gate.was_offered_help(fact.pk):  # help is no help when it comes with every step
+                return "help was offered lately", self._looked_at_again(row)
             row.template, row.consequence, purpose = contact.HELP_FIRST, "", "help"
         decision = self._ask(row, fact, purpose)
         # What this channel cannot carry, not merely not now, another may.
         while not decision.is_allowed and decision.outcome != HOLD and self._fall_back(row, fact):
             decision = self._ask(row, fact, purpose)
         if decision.is_allowed:
+            if row.template == contact.HELP_FIRST:
+                self.gate.helped.add(fact.pk)
             return "", None
         return decision.reasons[0], decision.next_allowed_at or self._looked_at_again(row)
 

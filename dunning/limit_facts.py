@@ -79,7 +79,7 @@ def read(orders: Sequence[ServiceOrder], facts: Mapping[int, AccountFacts], *, a
 def _warnings(cases: Collection[int], at: datetime) -> dict[int, list[tuple[Warned, bool]]]:
     """The warnings of each case that arrived, and whether they were gentle."""
     told: dict[int, list[tuple[Warned, bool]]] = defaultdict(list)
-    rows = Notice.objects.filter(case__in=cases, state__in=("sent", "delivered")).exclude(consequence="", tone="")
+    rows = Notice.objects.filter(case__in=cases, state__in=("sent", "delivered")).exclude(consequence="")
     rows = rows.annotate(arrived=Coalesce("delivered_at", "counts_from")).filter(Q(arrived__lte=at))
     for case, channel, arrived, pay_by, body, tone, consequence in rows.order_by("pk").values_list(
         "case_id", "channel", "arrived", "pay_by", "body", "tone", "consequence"
