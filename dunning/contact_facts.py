@@ -47,8 +47,6 @@ class Known:
     points: dict[str, AddressFact] = field(default_factory=dict)
     #: Messages of the last month, both directions, by account.
     sent: dict[int, list[Contact]] = field(default_factory=lambda: defaultdict(list))
-    #: When a text last came from a number, by number.
-    wrote_from: dict[str, datetime] = field(default_factory=dict)
     born_on: date | None = None
     #: All accounts of theirs.
     accounts: list[int] = field(default_factory=list)
@@ -136,8 +134,6 @@ def read(customer_ids: Collection[int], *, at: datetime, as_of: date) -> dict[in
             contact = Contact(at=received_at, channel=channel, direction="inbound", address=sender)
             if account is not None:
                 found[customer].sent[account].append(contact)
-            if channel == "sms":
-                found[customer].wrote_from[sender] = received_at
     _read_people(found, keys, at=at, as_of=as_of)
     return found
 
