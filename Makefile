@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo serve test check bench browser pins
+.PHONY: setup demo serve test check bench load browser pins
 .DEFAULT_GOAL := setup
 
 # Instant when the pinned packages are there; built anew when the Python it was made with is gone.
@@ -30,6 +30,10 @@ test: setup browser
 
 bench: setup
 	@$(PYTHON) -m tests.bench $(ARGS)
+
+# Fifty agents on one queue, against a desk that runs on the same databases and is there to be tried.
+load: setup
+	@$(PYTHON) -m tests.load $(ARGS)
 
 check: setup
 	$(PYTHON) -m ruff check .

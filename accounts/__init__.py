@@ -7,7 +7,7 @@ In the order a bill travels:
 ``refusals``      the one family of answers that say no (pure)
 ``allocation``    which money paid which bill (pure)
 ``models``        the rows
-``bulk``          many rows at once
+``bulk``          many rows at once, written; ``at_once`` several short lists, read with one question
 ``business_day``  what day the desk believes it is
 ``importing``     the operator's files become facts
 ``book``          this room's files

@@ -6,8 +6,12 @@ from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db.models import Subquery
 
 from accounts.models import BusinessDate
+
+#: The date of the last run, as a column of another question.
+LAST_RUN = Subquery(BusinessDate.objects.values("on")[:1])
 
 
 def business_date(*, at: datetime) -> date:

@@ -132,6 +132,10 @@ _ADJUSTMENTS = """
            CASE WHEN kind = 'write_off' AND fee_ref <> '' AND EXISTS (
                 SELECT 1 FROM accounts_adjustment b WHERE b.fee_ref = a.fee_ref AND b.kind <> 'write_off'
                    AND b."on" <= %(as_of)s)
+           OR kind = 'settlement' AND EXISTS (
+                SELECT 1 FROM accounts_bill c WHERE c.ref = a.bill_ref AND c.account_id = a.account_id
+                   AND CASE WHEN c.status = 'cancelled' THEN coalesce(c.cancelled_on, c.issued_on)
+                            ELSE c.cancelled_on END <= %(as_of)s)
            THEN 0 ELSE (amount * 1000)::bigint END, bill_ref, kind = 'write_off'
       FROM accounts_adjustment a WHERE account_id = ANY(%(ids)s) AND "on" <= %(as_of)s
        AND NOT (kind = 'dispute' AND EXISTS (

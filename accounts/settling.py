@@ -364,18 +364,20 @@ _POSTINGS = (
     ),
     _posting(
         table="accounts_adjustment",
-        # A charge lives with its bill: it waits for its issue, and goes when the bill is cancelled.
+        # A charge lives with its bill: it waits for its issue, and goes when the bill is cancelled. So does what a
+        # settlement lets go of: nobody is given what is not owed any more.
         # A write-off is posted with its tax, and as far as it stands (``accounts.write_offs``): not here.
         effective=f"""(CASE WHEN f.kind = 'write_off' THEN f.posted_amount
             WHEN f."on" <= %(as_of)s AND NOT (f.kind = 'dispute' AND EXISTS (
             SELECT 1 FROM accounts_adjustment b WHERE b.dispute_ref = f.dispute_ref AND b.dispute_ref <> ''
-               AND b.kind = 'billing' AND b."on" <= %(as_of)s)) AND (f.amount < 0 OR EXISTS (
+               AND b.kind = 'billing' AND b."on" <= %(as_of)s)) AND (f.amount < 0 AND f.kind <> 'settlement' OR EXISTS (
             SELECT 1 FROM accounts_bill b WHERE b.ref = f.bill_ref AND b.account_id = f.account_id AND {_stands("b")}))
             THEN f.amount ELSE 0 END)""",
         fact_date='j."on"',
-        lines="""('12000', CASE WHEN j.amount < 0 THEN '49000' WHEN j.fee_ref <> '' THEN '41000' ELSE '40000' END,
-            j.d)""",
-        event_type="CASE WHEN j.amount < 0 THEN 'CREDIT' ELSE 'DEBIT' END",
+        lines="""('12000', CASE WHEN j.kind = 'settlement' THEN '61100' WHEN j.amount < 0 THEN '49000'
+            WHEN j.fee_ref <> '' THEN '41000' ELSE '40000' END, j.d)""",
+        event_type="""CASE WHEN j.kind = 'settlement' AND j.amount < 0 THEN 'SETTLEMENT'
+            WHEN j.kind = 'settlement' THEN 'SETTLEMENT_REVERSED' WHEN j.amount < 0 THEN 'CREDIT' ELSE 'DEBIT' END""",
     ),
     _posting(
         table="accounts_fee",

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts import events
 from accounts.models import Account, Consent, ContactPreference, Customer, Representative, Vulnerability
@@ -209,8 +209,13 @@ def start(
 
 def consents_in_force(*, customer_id: int, at: datetime) -> list[Consent]:
     """The latest word on each channel, purpose and number by that moment, those that ended of themselves too."""
+    return list(consents_by(customer_id=customer_id, at=at))
+
+
+def consents_by(*, customer_id: int, at: datetime) -> QuerySet[Consent]:
+    """The same, to be read with other things."""
     said = Consent.objects.filter(customer_id=customer_id, at__lte=at)
-    return list(said.order_by("channel", "purpose", "value", "-at").distinct("channel", "purpose", "value"))
+    return said.order_by("channel", "purpose", "value", "-at").distinct("channel", "purpose", "value")
 
 
 def note_preference(

@@ -6,18 +6,21 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin import MoneyAdmin, ReadOnlyAdmin, ReadOnlyInline
+from agents import call_admin, queue_admin
 from agents.models import (
     Agent,
-    Disposition,
     Dispute,
+    DisputeClock,
     Instalment,
     Interaction,
     Plan,
@@ -25,6 +28,10 @@ from agents.models import (
     Team,
     WorkItem,
 )
+from dunning import workdays
+
+# Each registers its own pages.
+__all__ = ["call_admin", "queue_admin"]
 
 
 @admin.register(Agent)
@@ -43,6 +50,13 @@ class AgentAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]  # Django's o
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": (("first_name", "last_name"), "email")}),
         ("Work", {"fields": ("groups", "team", "is_active")}),
+        (
+            "Skills",
+            {
+                "fields": (("languages", "segments"), ("products", "most_overdue")),
+                "description": "What the next account is chosen by. Nothing stated keeps no account from them.",
+            },
+        ),
         ("Dates", {"fields": (("last_login", "date_joined"),)}),
     )
     add_fieldsets = (
@@ -59,6 +73,13 @@ class AgentAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]  # Django's o
 
     def has_delete_permission(self, request: HttpRequest, obj: Agent | None = None) -> bool:
         return False
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **options)
+        if field is not None and db_field.name in ("languages", "segments", "products"):
+            field.widget = UnfoldAdminTextInputWidget()
+            field.help_text = f"{db_field.help_text}; several with commas between them"
+        return field
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
         field = super().formfield_for_manytomany(db_field, request, **options)
@@ -90,28 +111,6 @@ class TeamAdmin(ModelAdmin):
     @display(description="people")
     def people(self, team: Team) -> int:
         return int(team.active_agents)  # type: ignore[attr-defined]
-
-
-@admin.register(Disposition)
-class DispositionAdmin(ModelAdmin):
-    list_display = ("label", "code", "key", "position", "connected", "conversation", "right_party", "asks", "active")
-    list_editable = ("position", "active")
-    list_filter = ("active",)
-    ordering = ("position",)
-    actions = None
-    fieldsets = (
-        (None, {"fields": (("code", "label"), ("key", "position"), "active")}),
-        ("What it counts as", {"fields": (("connected", "conversation", "right_party"),)}),
-        ("What follows", {"fields": (("asks", "next_contact_hours"), "bad_number")}),
-    )
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Disposition | None = None) -> tuple[str, ...]:
-        """Interactions keep the code."""
-        return ("code",) if obj else ()
-
-    def has_delete_permission(self, request: HttpRequest, obj: Disposition | None = None) -> bool:
-        """Set aside by ``active``; the history names it."""
-        return False
 
 
 @admin.register(WorkItem)
@@ -155,6 +154,46 @@ class PlanAdmin(ReadOnlyAdmin):
 
 @admin.register(Dispute)
 class DisputeAdmin(MoneyAdmin):
-    list_display = ("ref", "account", "bill_ref", "money", "reason", "opened_on", "resolved_on", "outcome")
-    list_filter = ("outcome",)
+    list_display = (
+        "ref", "account", "bill_ref", "money", "reason", "stage", "assigned_to", "opened_on", "decide_by",
+        "resolved_on", "outcome",
+    )  # fmt: skip
+    list_filter = ("stage", "outcome")
+    list_select_related = ("account", "assigned_to")
     search_help_text = "Dispute, account or customer id, exactly"
+
+
+class DisputeClockForm(ModelForm):  # type: ignore[type-arg]  # Django's own is not generic
+    def clean_country(self) -> str:
+        country = str(self.cleaned_data["country"]).upper()
+        if country and not workdays.is_known(country):
+            raise ValidationError("Not a country whose working days are known, such as GB.")
+        return country
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        if given.get("acknowledge_days", 0) > given.get("decide_days", 0) and "decide_days" in given:
+            self.add_error("decide_days", "Receipt is confirmed before the decision, not after it.")
+        return given
+
+
+@admin.register(DisputeClock)
+class DisputeClockAdmin(ModelAdmin):
+    """By when disputes of a market are confirmed and decided: for those that are opened from now on."""
+
+    form = DisputeClockForm
+    list_display = ("market", "acknowledge_days", "decide_days", "source")
+    ordering = ("country",)
+    actions = None
+
+    @display(description="market", ordering="country")
+    def market(self, clock: DisputeClock) -> str:
+        return clock.country or "every other"
+
+    def get_readonly_fields(self, request: HttpRequest, obj: DisputeClock | None = None) -> tuple[str, ...]:
+        """The line of every other market stays that."""
+        return ("country",) if obj is not None and not obj.country else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: DisputeClock | None = None) -> bool:
+        """Without the line of every other market there would be disputes without a date."""
+        return bool(super().has_delete_permission(request, obj)) and (obj is None or bool(obj.country))

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import dataclass, field
 from datetime import date, timedelta
+from decimal import Decimal
 
 from accounts import taking_effect
 from accounts.position import CHUNK, AccountBooks, books_of
-from agents import plans, promises
+from agents import plans, promises, undertakings
 from agents.models import Dispute, Plan, Promise
 
 
-def holds_ending(*, after: date, until: date) -> dict[int, date]:
-    """The holds of agreements that end in ``(after, until]`` before their own last day, with the day each ends.
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What comes of promises and plans by what the book holds already, and if nobody pays more."""
 
-    A promise that is kept and a plan that is over, by what the book holds already and if nobody pays more. Reads only:
-    all of them as of the first day, later those for which something takes effect; five queries a day and chunk.
+    #: Holds that end before their own last day, with the day each ends: its promise is kept, its plan is over.
+    holds: dict[int, date] = field(default_factory=dict)
+    #: Accounts on which a promise or plan is broken, with the days.
+    broken: dict[int, set[date]] = field(default_factory=lambda: defaultdict(set))
+
+
+def agreements_ending(*, after: date, until: date) -> Ending:
+    """What ends in ``(after, until]``.
+
+    Reads only: all of them as of the first day, later those for which something takes effect; five queries a day and
+    chunk.
     """
     open_promises = list(Promise.objects.filter(status=Promise.Status.OPEN, hold__isnull=False, made_on__lte=until))
     running = list(
-        Plan.objects.filter(status__in=plans.RUNNING, hold__isnull=False, made_on__lte=until)
+        Plan.objects.filter(status__in=undertakings.RUNNING_PLANS, hold__isnull=False, made_on__lte=until)
         .prefetch_related("instalments")
         .order_by("pk")
     )
     concerned = {promise.account_id for promise in open_promises} | {plan.account_id for plan in running}
     days = taking_effect.days_of(concerned, after=after, until=until)
     parts = {plan.pk: sorted(plan.instalments.all(), key=lambda part: part.position) for plan in running}
-    found: dict[int, date] = {}
+    found = Ending()
+    paid: dict[int, Decimal] = {}
     for ahead in range(1, (until - after).days + 1):
         day = after + timedelta(days=ahead)
         moving = sorted(concerned) if ahead == 1 else sorted(pk for pk, moves in days.items() if day in moves)
@@ -34,14 +48,23 @@ def holds_ending(*, after: date, until: date) -> dict[int, date]:
             seen |= books_of(moving[start : start + CHUNK], as_of=day)
         for promise in open_promises:
             books = seen.get(promise.account_id)
-            if books and promise.made_on <= day and promises.is_kept(promise, books) and promise.hold_id is not None:
-                found.setdefault(promise.hold_id, day)
+            if promise.hold_id is None or promise.made_on > day:
+                continue
+            if books:
+                paid[promise.pk] = promises.paid_by(promise, books)
+                if promises.is_kept(promise, books):
+                    found.holds.setdefault(promise.hold_id, day)
+            if promise.hold_id not in found.holds and promises.breaks_on(promise) == day and not paid.get(promise.pk):
+                found.broken[promise.account_id].add(day)
         for plan in running:
-            over = plan.made_on <= day and plans.is_over(
-                plan, parts[plan.pk], seen=seen.get(plan.account_id), as_of=day
-            )
-            if over and plan.hold_id is not None:
-                found.setdefault(plan.hold_id, day)
+            if plan.hold_id is None or plan.hold_id in found.holds or plan.made_on > day:
+                continue
+            now = seen.get(plan.account_id)
+            if plans.is_over(plan, parts[plan.pk], seen=now, as_of=day):
+                found.holds[plan.hold_id] = day
+                nothing_left = now is not None and bool(plan.bill_refs) and now.open_on(plan.bill_refs) == 0
+                if not nothing_left and any(part.paid_on is None for part in parts[plan.pk]):
+                    found.broken[plan.account_id].add(day)
     return found
 
 

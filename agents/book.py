@@ -25,7 +25,7 @@ from accounts.importing.spec import Check, Column, FileSpec, Into, Landed, row_c
 from accounts.models import Account, Hold
 from accounts.models.fields import DESK_PREFIX
 from agents import kinds
-from agents.calls import NOT_RUNG
+from agents.dispute_clocks import Clocks
 from agents.instalments import MOST
 from agents.models import Dispute, Interaction, Plan, Promise
 
@@ -162,6 +162,7 @@ def _after_disputes(landed: Landed) -> None:
                SET "on" = excluded."on", amount = excluded.amount, bill_ref = excluded.bill_ref
             """
         )
+    _set_clocks()
     _tell(
         landed,
         table="agents_dispute",
@@ -191,6 +192,28 @@ def _after_disputes(landed: Landed) -> None:
                 for _pk, account_id, ref, bill, amount, outcome in rows
             ]
         )
+
+
+def _set_clocks() -> None:
+    """By when the open ones are decided, as their market has it; that they were received the other system has said."""
+    clocks = Clocks()
+    for rows in _new_rows(
+        """SELECT t.id, c.country, c.region, t.opened_on
+             FROM landed JOIN agents_dispute t ON t.id = landed.id JOIN accounts_account a ON a.id = t.account_id
+             JOIN accounts_customer c ON c.id = a.customer_id
+            WHERE landed.inserted AND t.resolved_on IS NULL AND t.id > %s ORDER BY t.id LIMIT %s"""
+    ):
+        set_to = [
+            (pk, clock.decide_by)
+            for pk, country, region, opened_on in rows
+            if (clock := clocks.clock(country=country, region=region, opened_on=opened_on)) is not None
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE agents_dispute t SET decide_by = v.day FROM unnest(%s::bigint[], %s::date[]) AS v(id, day) "
+                "WHERE t.id = v.id",
+                [[pk for pk, _ in set_to], [day for _, day in set_to]],
+            )
 
 
 DISPUTES = FileSpec(
@@ -236,6 +259,7 @@ DISPUTES = FileSpec(
     derived={
         "opened_by": "'import'",
         "resolved_by": "CASE WHEN s.resolved_on IS NULL THEN '' ELSE coalesce(nullif(t.resolved_by, ''), 'import') END",
+        "stage": "CASE WHEN s.resolved_on IS NULL THEN coalesce(nullif(t.stage, 'closed'), 'new') ELSE 'closed' END",
     },
     settles=True,
     after=_after_disputes,
@@ -383,7 +407,8 @@ def _after_interactions(landed: Landed) -> None:
     """Calls of the other system count for how often a customer may be called, each at its own moment."""
     for rows in _new_rows(
         """SELECT i.id, i.account_id, i.ref, i.at, i.kind, i.direction, i.disposition, i.duration_seconds,
-                  i.right_party, coalesce(d.connected, i.right_party), coalesce(d.conversation, i.right_party)
+                  i.right_party, coalesce(d.connected, i.right_party), coalesce(d.conversation, i.right_party),
+                  coalesce(d.rang, true)
              FROM landed JOIN agents_interaction i ON i.id = landed.id
              LEFT JOIN agents_disposition d ON d.code = i.disposition
             WHERE landed.inserted AND i.id > %s ORDER BY i.id LIMIT %s"""
@@ -403,7 +428,7 @@ def _after_interactions(landed: Landed) -> None:
                         "disposition": disposition,
                         "started_at": started_at,
                         "duration_seconds": duration,
-                        "rang": disposition not in NOT_RUNG,
+                        "rang": rang,
                         "connected": connected,
                         "conversation": conversation,
                         "right_party": right_party,
@@ -411,7 +436,7 @@ def _after_interactions(landed: Landed) -> None:
                 )
                 for (
                     _pk, account_id, ref, started_at, kind, direction, disposition, duration, right_party, connected,
-                    conversation,
+                    conversation, rang,
                 ) in rows
             ]
         )  # fmt: skip

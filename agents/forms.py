@@ -2,44 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
+from django.utils.functional import lazy
+from django.utils.translation import gettext as _now
+from django.utils.translation import gettext_lazy as _
 
 from accounts import wishes
 from accounts.models import Bill, Consent, ContactPreference, Hold, Representative
 from accounts.money import BadAmount, parse_amount
 from accounts.sensitive_words import crisis_in, diagnosis_in
-from agents.models import Disposition, Dispute, Interaction
+from agents.words import said
 from dunning.gate.checks.cards import masked
+
+_said = lazy(said, str)
+
+
+def _shown(choices: Iterable[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Choices of a row, in the language of the page."""
+    return [(value, _said(str(words))) for value, words in choices]
+
 
 #: Holds a person places; the others come with a promise, a plan or a dispute.
 HOLDS_BY_HAND = tuple(
-    (reason.value, reason.label)
+    (reason.value, _said(str(reason.label)))
     for reason in Hold.Reason
     if reason not in {Hold.Reason.PROMISE, Hold.Reason.PLAN, Hold.Reason.DISPUTE}
 )
 STOPS = (
-    ("notices", "Notices"),
-    ("calls", "Calls"),
-    ("fees", "Fees"),
-    ("limits", "Service limits"),
-    ("transfers", "Transfer, agency, write-off"),
-)
-DISPUTE_REASONS = (
-    ("amount", "The amount is wrong"),
-    ("not_received", "Service was not received"),
-    ("quality", "Quality was poor"),
-    ("roaming", "Roaming or premium charges"),
-    ("already_paid", "Paid already"),
-    ("not_mine", "Not my contract"),
-    ("cancelled", "Cancelled before"),
-    ("other", "Something else"),
+    ("notices", _("Notices")),
+    ("calls", _("Calls")),
+    ("fees", _("Fees")),
+    ("limits", _("Service limits")),
+    ("transfers", _("Transfer, agency, write-off")),
 )
 
 #: Fields in which people write freely.
@@ -75,7 +76,7 @@ class AmountField(forms.CharField):
         except BadAmount as refusal:
             raise ValidationError(f"This is {refusal}." if str(refusal).startswith("not") else f"{refusal}.") from None
         if amount <= 0:
-            raise ValidationError("Must be more than nothing.")
+            raise ValidationError(_now("Must be more than nothing."))
         return amount
 
 
@@ -83,7 +84,12 @@ class Talk(forms.Form):
     """What every form on an account shares: the item it was begun under, and the bills that are ticked."""
 
     item = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    #: Told apart from every other form that was shown: sent twice, it is done once (``agents.once``).
+    once = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
     bills = forms.MultipleChoiceField(required=False, widget=forms.MultipleHiddenInput)
+
+    #: Fields that are not kept half typed.
+    passing: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, *args: Any, currency: str, as_of: date, bills: Sequence[Bill] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -94,6 +100,11 @@ class Talk(forms.Form):
         ticked = self.fields["bills"]
         assert isinstance(ticked, forms.MultipleChoiceField)
         ticked.choices = [(bill.ref, bill.ref) for bill in bills]
+
+    @property
+    def names_kept(self) -> set[str]:
+        """The fields of which what was half typed is kept."""
+        return self.fields.keys() - self.passing - {"item"}
 
     def bill_refs(self) -> list[str] | None:
         """The ticked bills, or none for the operation's own choice."""
@@ -110,123 +121,36 @@ class Talk(forms.Form):
                 typed[self.add_prefix(name)] = text
             self.data = typed
             self.add_error(
-                None, "There was a card number in it, and none may be kept. It is masked now: save it like this?"
+                None,
+                _now("There was a card number in it, and none may be kept. It is masked now: save it like this?"),
             )
         return given
 
 
-class CallForm(Talk):
-    direction = forms.ChoiceField(choices=Interaction.Direction, initial=Interaction.Direction.OUTBOUND)
-    number = forms.CharField(required=False, max_length=40)
-    disposition = forms.ModelChoiceField(
-        queryset=Disposition.objects.none(), error_messages={"required": "Say what the call came to."}
-    )
-    right_party = forms.BooleanField(required=False, label="I spoke with the customer, verified")
-    duration_seconds = forms.IntegerField(required=False, min_value=0, max_value=86_400)
-    started_at = forms.DateTimeField(required=False, widget=forms.HiddenInput)
-    callback_at = forms.DateTimeField(required=False, widget=MomentInput, label="Call back at, their time")
-    amount = AmountField(required=False, label="Promised amount")
-    due_on = forms.DateField(required=False, widget=DayInput, label="Promised for")
-    note = forms.CharField(required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 1}))
-    override_code = forms.CharField(required=False, max_length=30)
-    override_reason = forms.CharField(required=False, max_length=300, label="In words")
-
-    def __init__(self, *args: Any, dispositions: Sequence[Disposition] = (), **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.dispositions = dispositions
-        chosen = self.fields["disposition"]
-        assert isinstance(chosen, forms.ModelChoiceField)
-        chosen.queryset = Disposition.objects.filter(active=True)
-
-    def clean(self) -> dict[str, Any]:
-        given = super().clean() or self.cleaned_data
-        disposition: Disposition | None = given.get("disposition")
-        if disposition is None:
-            return given
-        if disposition.asks == Disposition.Asks.PROMISE:
-            for name, what in (("amount", "how much was promised"), ("due_on", "by when it will be paid")):
-                if given.get(name) is None and name not in self.errors:
-                    self.add_error(name, f"Say {what}.")
-        if disposition.asks == Disposition.Asks.CALLBACK and given.get("callback_at") is None:
-            self.add_error("callback_at", "Say when to call back.")
-        return given
-
-
-class PromiseForm(Talk):
-    amount = AmountField(label="Amount")
-    due_on = forms.DateField(widget=DayInput, label="Paid by")
-    note = forms.CharField(required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 2}))
-
-
-class PlanForm(Talk):
-    BY = (("count", "Number of them"), ("amount", "Amount each"))
-    EVERY = (("week", "Week"), ("fortnight", "Fortnight"), ("month", "Month"))
-
-    by = forms.ChoiceField(choices=BY, initial="count")
-    count = forms.IntegerField(required=False, min_value=1, max_value=60, label="How many")
-    amount = AmountField(required=False, label="How much each")
-    first_on = forms.DateField(widget=DayInput, label="First one on")
-    every = forms.ChoiceField(choices=EVERY, initial="month")
-    down_payment = AmountField(required=False, label="Paid at once")
-    note = forms.CharField(required=False, max_length=4000, widget=forms.Textarea(attrs={"rows": 2}))
-
-    def clean(self) -> dict[str, Any]:
-        given = super().clean() or self.cleaned_data
-        wanted = given.get("by") or "count"
-        if given.get(wanted) is None and wanted not in self.errors:
-            self.add_error(wanted, "Say how many." if wanted == "count" else "Say how much each.")
-        return given
-
-    def terms(self) -> dict[str, Any]:
-        """The arguments of a quote: a count or an amount, never both."""
-        given = self.cleaned_data
-        counted = given["by"] == "count"
-        return {
-            "count": given["count"] if counted else None,
-            "amount": None if counted else given["amount"],
-            "first_on": given["first_on"],
-            "every": given["every"],
-            "down_payment": given["down_payment"],
-        }
-
-
-class DisputeForm(Talk):
-    bill = forms.ChoiceField(label="Which bill")
-    amount = AmountField(label="Contested amount")
-    reason = forms.ChoiceField(choices=DISPUTE_REASONS, label="What is wrong")
-    note = forms.CharField(max_length=4000, label="In the customer's words", widget=forms.Textarea(attrs={"rows": 3}))
-
-    def __init__(self, *args: Any, bills: Sequence[Bill] = (), **kwargs: Any) -> None:
-        super().__init__(*args, bills=bills, **kwargs)
-        which = self.fields["bill"]
-        assert isinstance(which, forms.ChoiceField)
-        which.choices = [(bill.ref, bill.ref) for bill in bills]
-
-
 class NoteForm(Talk):
-    text = forms.CharField(max_length=4000, label="Note", widget=forms.Textarea(attrs={"rows": 5}))
+    text = forms.CharField(max_length=4000, label=_("Note"), widget=forms.Textarea(attrs={"rows": 5}))
 
 
 class HoldForm(Talk):
-    reason = forms.ChoiceField(choices=HOLDS_BY_HAND)
-    starts_on = forms.DateField(widget=DayInput, label="From")
-    ends_on = forms.DateField(required=False, widget=DayInput, label="Last day")
+    reason = forms.ChoiceField(choices=HOLDS_BY_HAND, label=_("Reason"))
+    starts_on = forms.DateField(widget=DayInput, label=_("From"))
+    ends_on = forms.DateField(required=False, widget=DayInput, label=_("Last day"))
     stops = forms.MultipleChoiceField(
-        required=False, choices=STOPS, widget=forms.CheckboxSelectMultiple, label="A manual hold stops"
+        required=False, choices=STOPS, widget=forms.CheckboxSelectMultiple, label=_("A manual hold stops")
     )
-    stops_clock = forms.BooleanField(required=False, label="The days of the steps stop too")
-    note = forms.CharField(required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2}))
+    stops_clock = forms.BooleanField(required=False, label=_("The days of the steps stop too"))
+    note = forms.CharField(required=False, max_length=1000, widget=forms.Textarea(attrs={"rows": 2}), label=_("Note"))
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
         starts, ends = given.get("starts_on"), given.get("ends_on")
         if starts and ends and ends < starts:
-            self.add_error("ends_on", "Is before the first day.")
+            self.add_error("ends_on", _now("Is before the first day."))
         manual, bills = given.get("reason") == Hold.Reason.MANUAL, given.get("bills")
         if bills and not manual:
-            self.add_error("reason", "Only a manual hold covers single bills: choose it, or untick the bills.")
+            self.add_error("reason", _now("Only a manual hold covers single bills: choose it, or untick the bills."))
         elif manual and not bills and not given.get("stops"):
-            self.add_error("stops", "Tick what a manual hold stops, or the bills that it pauses.")
+            self.add_error("stops", _now("Tick what a manual hold stops, or the bills that it pauses."))
         return given
 
 
@@ -234,19 +158,14 @@ class KeepForm(forms.Form):
     """Until when a service is not limited, and why."""
 
     WHY = (
-        ("depended_on", "Somebody depends on it"),
-        ("payment_arranged", "Payment is being arranged"),
-        ("complaint", "A complaint is looked into"),
-        ("our_mistake", "The limit would be our mistake"),
+        ("depended_on", _("Somebody depends on it")),
+        ("payment_arranged", _("Payment is being arranged")),
+        ("complaint", _("A complaint is looked into")),
+        ("our_mistake", _("The limit would be our mistake")),
     )
 
-    until = forms.DateField(widget=DayInput, error_messages={"required": "Say until when."})
+    until = forms.DateField(widget=DayInput, error_messages={"required": _("Say until when.")})
     why = forms.ChoiceField(choices=WHY)
-
-
-class ResolveForm(forms.Form):
-    outcome = forms.ChoiceField(choices=Dispute.Outcome)
-    note = forms.CharField(required=False, max_length=4000)
 
 
 class SignInForm(AuthenticationForm):
@@ -268,8 +187,8 @@ class MendForm(forms.Form):
 
 
 class AuditFilter(forms.Form):
-    kind = forms.CharField(required=False, max_length=60, label="Kind begins with")
-    actor = forms.CharField(required=False, max_length=80, label="Actor begins with")
+    kind = forms.CharField(required=False, max_length=60, label=_("Kind begins with"))
+    actor = forms.CharField(required=False, max_length=80, label=_("Actor begins with"))
     after = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
 
@@ -277,13 +196,16 @@ class AuditFilter(forms.Form):
 
 #: How a wish reached us: the words that are kept as its source.
 SAID_BY = (
-    ("phone", "On the phone"),
-    ("letter", "By letter"),
-    ("email", "By e-mail"),
-    ("in person", "In person"),
-    ("representative", "Through who speaks for them"),
+    ("phone", _("On the phone")),
+    ("letter", _("By letter")),
+    ("email", _("By e-mail")),
+    ("in person", _("In person")),
+    ("representative", _("Through who speaks for them")),
 )
-WEEKDAYS = tuple((number, name) for number, name in enumerate(("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su"), start=1))
+WEEKDAYS = tuple(
+    (number, name)
+    for number, name in enumerate((_("Mo"), _("Tu"), _("We"), _("Th"), _("Fr"), _("Sa"), _("Su")), start=1)
+)
 
 
 class ClockInput(forms.TimeInput):
@@ -296,8 +218,8 @@ class ClockInput(forms.TimeInput):
 class WishForm(forms.Form):
     """What the forms about the customer's wishes share: where they keep what proves it."""
 
-    source = forms.ChoiceField(choices=SAID_BY, label="Said")
-    evidence = forms.CharField(required=False, max_length=1000, label="Proof: their words, a recording, a letter")
+    source = forms.ChoiceField(choices=SAID_BY, label=_("Said"))
+    evidence = forms.CharField(required=False, max_length=1000, label=_("Proof: their words, a recording, a letter"))
 
     def __init__(self, *args: Any, as_of: date, addresses: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -310,29 +232,31 @@ class WishForm(forms.Form):
 
 
 class ConsentForm(WishForm):
-    SAYS = (("stop", "Stop"), ("allow", "Allow"))
+    SAYS = (("stop", _("Stop")), ("allow", _("Allow")))
 
     says = forms.ChoiceField(choices=SAYS)
     channels = forms.MultipleChoiceField(
-        choices=Consent.Channel.choices, error_messages={"required": "Tick at least one channel."}
+        choices=_shown(Consent.Channel.choices), error_messages={"required": _("Tick at least one channel.")}
     )
-    purpose = forms.ChoiceField(choices=Consent.Purpose, initial=Consent.Purpose.SERVICE, label="For")
-    value = forms.ChoiceField(required=False, label="Only to")
-    until = forms.DateField(required=False, widget=DayInput, label="Allowed until")
+    purpose = forms.ChoiceField(
+        choices=_shown(Consent.Purpose.choices), initial=Consent.Purpose.SERVICE, label=_("For")
+    )
+    value = forms.ChoiceField(required=False, label=_("Only to"))
+    until = forms.DateField(required=False, widget=DayInput, label=_("Allowed until"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         which = self.fields["value"]
         assert isinstance(which, forms.ChoiceField)
-        which.choices = [("", "Every number and address"), *((address, address) for address in self.addresses)]
+        which.choices = [("", _now("Every number and address")), *((address, address) for address in self.addresses)]
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
         until = given.get("until")
         if until is not None and given.get("says") == "stop":
-            self.add_error("until", "A stop holds until they allow it again.")
+            self.add_error("until", _now("A stop holds until they allow it again."))
         elif until is not None and until <= self.as_of:
-            self.add_error("until", "Lies in the past.")
+            self.add_error("until", _now("Lies in the past."))
         return given
 
 
@@ -340,79 +264,79 @@ class WhenForm(WishForm):
     """Times and places, the channel they prefer, or no contact at all."""
 
     WHAT = (
-        ("never", "Not at these times"),
-        ("only", "Only at these times"),
-        ("place", "Not at a place"),
-        ("channel", "Prefers a channel"),
-        ("cease", "No contact at all, in writing"),
+        ("never", _("Not at these times")),
+        ("only", _("Only at these times")),
+        ("place", _("Not at a place")),
+        ("channel", _("Prefers a channel")),
+        ("cease", _("No contact at all, in writing")),
     )
 
     what = forms.ChoiceField(choices=WHAT)
     weekdays = forms.TypedMultipleChoiceField(required=False, choices=WEEKDAYS, coerce=int)
-    opens = forms.TimeField(required=False, widget=ClockInput, label="From, their time")
-    closes = forms.TimeField(required=False, widget=ClockInput, label="To")
-    place = forms.ChoiceField(required=False, choices=ContactPreference.Place)
-    channel = forms.ChoiceField(required=False, choices=Consent.Channel)
-    received_at = forms.DateTimeField(required=False, widget=MomentInput, label="Received, their time")
+    opens = forms.TimeField(required=False, widget=ClockInput, label=_("From, their time"))
+    closes = forms.TimeField(required=False, widget=ClockInput, label=_("To"))
+    place = forms.ChoiceField(required=False, choices=_shown(ContactPreference.Place.choices), label=_("Place"))
+    channel = forms.ChoiceField(required=False, choices=_shown(Consent.Channel.choices), label=_("Channel"))
+    received_at = forms.DateTimeField(required=False, widget=MomentInput, label=_("Received, their time"))
 
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
         wanted = {"place": "place", "channel": "channel", "cease": "received_at"}.get(given.get("what", ""))
         if wanted is not None and not given.get(wanted) and wanted not in self.errors:
-            self.add_error(wanted, "Say when it came in." if wanted == "received_at" else "Say which.")
+            self.add_error(wanted, _now("Say when it came in.") if wanted == "received_at" else _now("Say which."))
         if given.get("what") == "cease" and given.get("source") == "phone":
-            self.add_error("source", "Only a letter or an e-mail ends all contact; by phone, stop the channels.")
+            self.add_error("source", _now("Only a letter or an e-mail ends all contact; by phone, stop the channels."))
         return given
 
 
 class SpeaksForForm(WishForm):
-    role = forms.ChoiceField(choices=Representative.Role)
-    name = forms.CharField(max_length=200)
-    organisation = forms.CharField(required=False, max_length=200)
-    email = forms.EmailField(required=False, max_length=254, label="E-mail")
-    phone = forms.CharField(required=False, max_length=40)
-    address = forms.CharField(required=False, max_length=400)
+    role = forms.ChoiceField(choices=_shown(Representative.Role.choices), label=_("Role"))
+    name = forms.CharField(max_length=200, label=_("Name"))
+    organisation = forms.CharField(required=False, max_length=200, label=_("Organisation"))
+    email = forms.EmailField(required=False, max_length=254, label=_("E-mail"))
+    phone = forms.CharField(required=False, max_length=40, label=_("Phone"))
+    address = forms.CharField(required=False, max_length=400, label=_("Address"))
     may_be_told = forms.BooleanField(
-        required=False, label="The customer, or a court, said that they may hear about the debt"
+        required=False, label=_("The customer, or a court, said that they may hear about the debt")
     )
 
 
 class SupportForm(forms.Form):
     """TEXAS: thank, explain, explicit consent, ask, signpost. Nothing is saved before it was explained."""
 
-    AGREED = (("yes", "Yes, keep it"), ("no", "No"))
-    NEEDED = (("yes", "Support is needed"), ("no", "No support needed"))
+    AGREED = (("yes", _("Yes, keep it")), ("no", _("No")))
+    NEEDED = (("yes", _("Support is needed")), ("no", _("No support needed")))
 
     explained = forms.BooleanField(
-        label="I explained how it is used",
-        error_messages={"required": "Explain first how it is used; nothing is kept before."},
+        label=_("I explained how it is used"),
+        error_messages={"required": _("Explain first how it is used; nothing is kept before.")},
     )
-    agreed = forms.ChoiceField(choices=AGREED, error_messages={"required": "Ask whether they agree: yes or no."})
+    agreed = forms.ChoiceField(choices=AGREED, error_messages={"required": _("Ask whether they agree: yes or no.")})
     needed = forms.ChoiceField(required=False, choices=NEEDED, initial="yes")
     category = forms.ChoiceField(
         required=False,
-        label="What it is about",
-        choices=[(code, words) for code, words in wishes.CATEGORIES.items() if code != wishes.SUPPORT],
+        label=_("What it is about"),
+        choices=_shown((code, words) for code, words in wishes.CATEGORIES.items() if code != wishes.SUPPORT),
     )
     severity = forms.ChoiceField(
         required=False,
-        label="How grave",
+        label=_("How grave"),
         choices=(
-            ("low", "Mild: another way of contact, short of money"),
-            ("medium", "Moderate: specialists, gentle reminders"),
-            ("high", "High: relies on the line, crisis; nothing is collected"),
+            ("low", _("Mild: another way of contact, short of money")),
+            ("medium", _("Moderate: specialists, gentle reminders")),
+            ("high", _("High: relies on the line, crisis; nothing is collected")),
         ),
         initial="low",
     )
-    needs = forms.MultipleChoiceField(required=False, choices=list(wishes.NEEDS.items()), label="What helps")
-    review_on = forms.DateField(required=False, widget=DayInput, label="Look again on")
+    needs = forms.MultipleChoiceField(required=False, choices=_shown(wishes.NEEDS.items()), label=_("What helps"))
+    review_on = forms.DateField(required=False, widget=DayInput, label=_("Look again on"))
     note = forms.CharField(
         required=False,
         max_length=wishes.MOST_NOTE,
-        label="In few words; no illness",
+        label=_("In few words; no illness"),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    escalated = forms.BooleanField(required=False, label="I have followed the card above")
+    escalated = forms.BooleanField(required=False, label=_("I have followed the card above"))
 
     def __init__(self, *args: Any, as_of: date, addresses: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -430,9 +354,11 @@ class SupportForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         given = super().clean() or self.cleaned_data
         if self.crisis and not given.get("escalated"):
-            self.add_error("escalated", "First things first: follow the card above.")
+            self.add_error("escalated", _now("First things first: follow the card above."))
         if word := diagnosis_in(given.get("note", "")):
-            self.add_error("note", f"Names an illness ({word}): tick what helps instead. It is not kept.")
+            self.add_error(
+                "note", _now("Names an illness (%(word)s): tick what helps instead. It is not kept.") % {"word": word}
+            )
         return given
 
 
@@ -440,18 +366,18 @@ class UnderstandingForm(forms.Form):
     """BRUCE: signs in talk and behaviour that a decision is hard for them now."""
 
     CONCERNS = (
-        ("remembering", "Remembering: asks the same again, forgets what was just said"),
-        ("understanding", "Understanding: cannot say in their words what was agreed"),
-        ("communicating", "Communicating: cannot tell us what they want, or only with help"),
-        ("evaluating", "Evaluating: cannot weigh one way against another"),
+        ("remembering", _("Remembering: asks the same again, forgets what was just said")),
+        ("understanding", _("Understanding: cannot say in their words what was agreed")),
+        ("communicating", _("Communicating: cannot tell us what they want, or only with help")),
+        ("evaluating", _("Evaluating: cannot weigh one way against another")),
     )
 
     concerns = forms.MultipleChoiceField(
         choices=CONCERNS,
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Tick what you noticed; with nothing noticed there is nothing to save."},
+        error_messages={"required": _("Tick what you noticed; with nothing noticed there is nothing to save.")},
     )
-    pause = forms.BooleanField(required=False, initial=True, label="Pause fees, limits and transfers until then")
+    pause = forms.BooleanField(required=False, initial=True, label=_("Pause fees, limits and transfers until then"))
 
     def __init__(self, *args: Any, as_of: date, addresses: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -459,7 +385,7 @@ class UnderstandingForm(forms.Form):
 
 class ClockForm(forms.Form):
     timezone = forms.CharField(
-        max_length=64, label="Time zone", widget=forms.TextInput(attrs={"list": "zones", "autocomplete": "off"})
+        max_length=64, label=_("Time zone"), widget=forms.TextInput(attrs={"list": "zones", "autocomplete": "off"})
     )
 
     def __init__(self, *args: Any, as_of: date, addresses: Sequence[str] = (), **kwargs: Any) -> None:

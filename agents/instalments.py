@@ -16,7 +16,7 @@ from typing import Literal, get_args
 from accounts import money
 from accounts.refusals import Refused
 
-Every = Literal["week", "fortnight", "month"]
+Every = Literal["week", "fortnight", "four_weeks", "month"]
 
 #: Nobody agrees on more; a slip of the keyboard does not make ten thousand rows.
 MOST = 120
@@ -61,7 +61,7 @@ def quote(
     Raises ``CannotQuote``.
     """
     if every not in get_args(Every):
-        raise CannotQuote("Instalments fall due every week, fortnight or month.")
+        raise CannotQuote("Instalments fall due every week, fortnight, four weeks or month.")
     if total <= 0:
         raise CannotQuote("There is nothing to pay in instalments.")
     if (count is None) == (amount is None):
@@ -87,6 +87,8 @@ def due(anchor: date, every: str, position: int) -> date:
         return anchor + timedelta(weeks=position)
     if every == "fortnight":
         return anchor + timedelta(weeks=2 * position)
+    if every == "four_weeks":
+        return anchor + timedelta(weeks=4 * position)
     years, month = divmod(anchor.month - 1 + position, 12)
     year, month = anchor.year + years, month + 1
     return date(year, month, min(anchor.day, calendar.monthrange(year, month)[1]))

@@ -1,13 +1,14 @@
 """Instalment plans: quoted, agreed within somebody's authority, filled by payments, kept or broken.
 
 A plan covers bills whole: its instalments sum to what is open on them. Payments towards those bills since the plan was
-made fill the instalments, first in first out; money that went back empties them again.
+made fill the instalments, first in first out; money that went back empties them again. Plans of linked accounts that
+were agreed as one (``consolidating``) are decided on and cancelled as one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -18,20 +19,32 @@ from django.db import transaction
 
 from accounts import events, holds
 from accounts.events import EventRow
-from accounts.models import Account, Bill, Hold
+from accounts.models import Account, Hold
 from accounts.models.fields import DESK_PREFIX
 from accounts.money import total
 from accounts.position import AccountBooks, books_of
 from accounts.refusals import Refused
-from agents import card_numbers, covered, instalments, kinds, promises, queue, rights
-from agents.models import Agent, Instalment, Plan, Promise, WorkItem
+from agents import (
+    authority,
+    card_numbers,
+    confirmations,
+    covered,
+    instalments,
+    kinds,
+    promises,
+    rights,
+    second_words,
+    undertakings,
+)
+from agents.models import Agent, Budget, Instalment, Plan
+from agents.undertakings import RUNNING_PLANS as RUNNING
+from dunning import cases
+from dunning.gate.checks.agreements import Terms
 
 ACTOR = "desk:plans"
 
 #: Accounts judged in one transaction.
 CHUNK = 1_000
-
-RUNNING = (Plan.Status.ACTIVE, Plan.Status.PENDING_APPROVAL)
 
 
 class CannotAgree(Refused):
@@ -52,12 +65,17 @@ class CannotDecide(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """A plan as it would be; ``reasons`` say why it would need approval."""
+    """A plan as it would be; ``reasons`` say why it would need approval, ``refusals`` why nobody may agree it.
+
+    ``advice`` is what the rules would have done otherwise.
+    """
 
     instalments: list[instalments.Instalment]
     total: Decimal
     within_authority: bool
     reasons: list[str]
+    refusals: list[str] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
 
 
 def quote_for(
@@ -67,21 +85,67 @@ def quote_for(
     every: str,
     agent: Agent | None,
     as_of: date,
+    at: datetime | None = None,
     count: int | None = None,
     amount: Decimal | None = None,
     down_payment: Decimal | None = None,
     bill_refs: Sequence[str] | None = None,
+    payday: int | None = None,
+    budget_id: int | None = None,
 ) -> Quote:
     """What a plan over the bills named, else all that are open, would look like. Writes nothing.
 
+    ``payday``: the day of the month on which the customer's money comes, 31 for the last; instalments then fall due on
+    it, or on the next working day of their market, never earlier. ``at``: without it, midday of ``as_of``.
+
     Raises ``CannotAgree`` and ``instalments.CannotQuote``.
     """
-    account = Account.objects.get(pk=account_id)
+    account = Account.objects.select_related("customer").get(pk=account_id)
     bills = covered.bills_of(account, bill_refs, refusal=CannotAgree)
-    _refuse_twice(account, bills)
+    undertakings.refuse_twice(account, bills, refusal=CannotAgree)
     owed = covered.undisputed(bills)
-    parts = instalments.quote(
+    parts = split(
+        account=account,
         total=owed,
+        count=count,
+        amount=amount,
+        first_on=first_on,
+        every=every,
+        down_payment=down_payment,
+        payday=payday,
+    )
+    check_dates(parts, as_of=as_of)
+    ruling = authority.plan(
+        account=account,
+        parts=parts,
+        covers=owed,
+        agent=agent,
+        as_of=as_of,
+        at=at,
+        every=every,
+        deposit=down_payment,
+        budget=budget_of(account, budget_id),
+    )
+    return Quote(parts, owed, ruling.is_within, ruling.reasons, ruling.refusals, ruling.advice)
+
+
+def split(
+    *,
+    account: Account,
+    total: Decimal,
+    first_on: date,
+    every: str,
+    count: int | None = None,
+    amount: Decimal | None = None,
+    down_payment: Decimal | None = None,
+    payday: int | None = None,
+) -> list[instalments.Instalment]:
+    """``total`` over dates; a down payment is due on ``first_on``, payday instalments on paydays after it.
+
+    Raises ``instalments.CannotQuote``.
+    """
+    parts = instalments.quote(
+        total=total,
         count=count,
         amount=amount,
         first_on=first_on,
@@ -89,26 +153,37 @@ def quote_for(
         down_payment=down_payment,
         currency=account.currency,
     )
-    _check_dates(parts, as_of=as_of)
-    reasons = beyond_authority(parts, agent=agent, as_of=as_of)
-    return Quote(parts, owed, not reasons, reasons)
+    if payday is None:
+        return parts
+    if every != "month" or not 1 <= payday <= 31:
+        raise instalments.CannotQuote("A payday is a day of the month, from 1 to 31, of a plan that is paid monthly.")
+    at_once = parts[:1] if down_payment is not None else []
+    rest = parts[len(at_once) :]
+    terms = Terms(
+        total=total,
+        count=len(rest),
+        first_on=first_on + timedelta(days=1) if at_once else first_on,
+        currency=account.currency,
+        calendar=authority.calendar_of(account),
+        payday=payday,
+    )
+    days = authority.schedule(terms)
+    return [*at_once, *(instalments.Instalment(day, part.amount) for day, part in zip(days, rest, strict=True))]
 
 
 def beyond_authority(parts: Sequence[instalments.Instalment], *, agent: Agent | None, as_of: date) -> list[str]:
-    """Why ``agent`` may not agree that alone; nothing where he may. A customer alone may what an agent may."""
-    if agent is not None and rights.ADMIN in rights.roles(agent):
-        return []
-    if agent is not None and rights.may(agent, rights.Act.APPROVE):
-        most, days = settings.SUPERVISOR_PLAN_MAX_COUNT, settings.SUPERVISOR_PLAN_MAX_DAYS
-    else:
-        most, days = settings.AGENT_PLAN_MAX_COUNT, settings.AGENT_PLAN_MAX_DAYS
-    reasons = []
-    if len(parts) > most:
-        reasons.append(f"{len(parts)} instalments: up to {most} need no approval.")
-    ahead = (parts[-1].due_on - as_of).days
-    if ahead > days:
-        reasons.append(f"The last instalment is {ahead} days ahead: up to {days} need no approval.")
-    return reasons
+    """Why ``agent`` may not agree that alone by the desk's own limits; nothing where he may."""
+    return authority.beyond_limits(parts, agent=agent, as_of=as_of)
+
+
+def budget_of(account: Account, budget_id: int | None) -> Budget | None:
+    """The budget of that id, where it is of the account's customer. Raises ``CannotAgree``."""
+    if budget_id is None:
+        return None
+    found = Budget.objects.filter(pk=budget_id, customer=account.customer_id).first()
+    if found is None:
+        raise CannotAgree("This budget is not of this customer.", code="invalid")
+    return found
 
 
 def agree(
@@ -122,27 +197,42 @@ def agree(
     bill_refs: Sequence[str] | None = None,
     note: str = "",
     ref: str | None = None,
+    agreed_by: str = "",
+    read_back: str = "",
+    budget_id: int | None = None,
+    group: str = "",
+    waits_for: Sequence[str] = (),
 ) -> Plan:
     """Record a plan over the bills named, else all that are open, and hold their treatment while it is kept.
 
-    Beyond the agent's authority it waits for approval, and holds meanwhile. Raises ``CannotAgree`` and
-    ``card_numbers.CannotKeepCard``.
+    Beyond the agent's authority it waits for approval, and holds meanwhile. ``agreed_by``: how they agreed, of
+    ``Agreed``; ``read_back``: what was read to them. ``group``: plans that were agreed as one; ``waits_for``: why the
+    whole of them waits.
+
+    Raises ``CannotAgree`` and ``card_numbers.CannotKeepCard``.
     """
-    note = card_numbers.without_cards(note)
+    note, read_back = card_numbers.without_cards(note), card_numbers.without_cards(read_back)
     parts = list(instalments)
-    _check_dates(parts, as_of=as_of)
+    check_dates(parts, as_of=as_of)
     with transaction.atomic():
         account = covered.locked_account(account_id=account_id, as_of=as_of, at=at, actor=actor)
         for part in parts:
             covered.checked_amount(part.amount, account, refusal=CannotAgree)
         bills = covered.bills_of(account, bill_refs, refusal=CannotAgree)
-        _refuse_twice(account, bills)
+        undertakings.refuse_twice(account, bills, refusal=CannotAgree)
         owed, offered = covered.undisputed(bills), total([part.amount for part in parts])
         if offered != owed:
             raise CannotAgree(
                 f"The instalments come to {covered.said(offered, account)}, but {covered.said(owed, account)} is open."
             )
-        reasons = beyond_authority(parts, agent=agent, as_of=as_of)
+        budget = budget_of(account, budget_id)
+        ruling = authority.plan(
+            account=account, parts=parts, covers=owed, agent=agent, as_of=as_of, at=at, budget=budget, keep=True
+        )
+        if ruling.refusals:
+            raise CannotAgree(" ".join(ruling.refusals))
+        ruling.keep(actor=actor)
+        reasons = list(dict.fromkeys([*waits_for, *ruling.reasons]))
         refs = [bill.ref for bill in bills]
         hold = holds.place(
             account_id=account_id,
@@ -163,6 +253,10 @@ def agree(
             status=Plan.Status.PENDING_APPROVAL if reasons else Plan.Status.ACTIVE,
             note=note,
             made_by=actor,
+            group=group,
+            agreed_by=agreed_by,
+            read_back=read_back,
+            budget=budget,
         )
         Instalment.objects.bulk_create(
             Instalment(plan=plan, account=account, position=position, due_on=part.due_on, amount=part.amount)
@@ -181,79 +275,122 @@ def agree(
                 "total": str(owed),
                 "bills": refs,
                 "instalments": [{"due_on": part.due_on, "amount": str(part.amount)} for part in parts],
+                **({"group": group} if group else {}),
+                **({"agreed_by": agreed_by} if agreed_by else {}),
             },
         )
         if reasons:
-            queue.enqueue(
-                account_ids=[account_id],
-                reason=f"Plan waits for approval. {' '.join(reasons)}",
-                kind=WorkItem.Kind.APPROVAL,
-                as_of=as_of,
-                at=at,
-                actor=actor,
-            )
+            why = f"Plan waits for approval. {' '.join(reasons)}"
+            second_words.ask(account_id=account_id, reason=why, as_of=as_of, at=at, actor=actor)
+        confirmations.of_plan(plan, actor=actor, as_of=as_of, at=at)
     return plan
 
 
 def decide(*, plan_id: int, approve: bool, agent: Agent, as_of: date, at: datetime, reason: str = "") -> Plan:
-    """Approve or decline a plan that waits. Raises ``CannotDecide``.
+    """Approve or decline a plan that waits, and those agreed with it. Raises ``CannotDecide``.
 
     Nobody decides on a plan of their own, nor beyond their own authority.
     """
     actor = rights.actor(agent)
-    if not rights.may(agent, rights.Act.APPROVE):
+    if not rights.roles(agent) & authority.TERMS:
         raise CannotDecide("Supervisors decide on plans.", code="forbidden")
     with transaction.atomic():
-        plan = _locked(plan_id, as_of=as_of, at=at, actor=actor)
+        plan, *others = _locked(plan_id, as_of=as_of, at=at, actor=actor)
         if plan.status != Plan.Status.PENDING_APPROVAL:
             raise CannotDecide(f"This plan does not wait for a decision: it is {plan.get_status_display().lower()}.")
         if plan.made_by == actor:
             raise CannotDecide("Somebody else must decide on a plan of yours.", code="forbidden")
-        parts = [instalments.Instalment(each.due_on, each.amount) for each in plan.instalments.order_by("position")]
-        if approve and beyond_authority(parts, agent=agent, as_of=plan.made_on):
-            raise CannotDecide("This goes beyond what a supervisor may approve.", code="forbidden")
-        plan.decided_by = actor
-        if approve:
-            plan.status = Plan.Status.ACTIVE
-            plan.save(update_fields=["status", "decided_by"])
-        else:
-            plan.save(update_fields=["decided_by"])
-            _end(plan, Plan.Status.CANCELLED, on=as_of, actor=actor, as_of=as_of, at=at)
-        events.record(
-            account_id=plan.account_id,
-            kind=kinds.PLAN_APPROVED if approve else kinds.PLAN_DECLINED,
-            actor=actor,
-            at=at,
-            on=as_of,
-            reason=reason,
-            payload={"plan": plan.ref},
-            react=True,
-        )
-        _close_approval(plan, outcome="approved" if approve else "declined", actor=actor, at=at)
+        for each in (plan, *(other for other in others if other.status == Plan.Status.PENDING_APPROVAL)):
+            _decide(each, approve=approve, agent=agent, as_of=as_of, at=at, reason=reason)
     return plan
 
 
-def cancel(*, plan_id: int, actor: str, as_of: date, at: datetime, reason: str = "") -> Plan:
-    """End a plan before its time: treatment goes on. Raises ``CannotCancelPlan``."""
+def _decide(plan: Plan, *, approve: bool, agent: Agent, as_of: date, at: datetime, reason: str) -> None:
+    actor = rights.actor(agent)
+    if not rights.may_see_account(agent, plan.account):
+        raise CannotDecide("An account of this plan is another team's.", code="forbidden")
+    if approve:
+        parts = [instalments.Instalment(each.due_on, each.amount) for each in plan.instalments.order_by("position")]
+        ruling = authority.plan(
+            account=plan.account,
+            parts=parts,
+            covers=total([part.amount for part in parts]),
+            agent=agent,
+            as_of=plan.made_on,
+            at=at,
+            budget=plan.budget,
+        )
+        if ruling.refusals:
+            raise CannotDecide(" ".join(ruling.refusals))
+        if ruling.reasons:
+            raise CannotDecide(
+                f"This goes beyond what a supervisor may approve. {' '.join(ruling.reasons)}", code="forbidden"
+            )
+    plan.decided_by = actor
+    if approve:
+        plan.status = Plan.Status.ACTIVE
+        plan.save(update_fields=["status", "decided_by"])
+        confirmations.of_plan(plan, actor=actor, as_of=as_of, at=at)
+    else:
+        plan.save(update_fields=["decided_by"])
+        _end(plan, Plan.Status.CANCELLED, on=as_of, actor=actor, as_of=as_of, at=at)
+    events.record(
+        account_id=plan.account_id,
+        kind=kinds.PLAN_APPROVED if approve else kinds.PLAN_DECLINED,
+        actor=actor,
+        at=at,
+        on=as_of,
+        reason=reason,
+        payload={"plan": plan.ref},
+        react=True,
+    )
+    _close_approval(plan, outcome="approved" if approve else "declined", actor=actor, at=at)
+    if not approve:
+        second_words.tell(
+            account_id=plan.account_id,
+            what="the instalment plan",
+            asked_by=plan.made_by,
+            reason=reason,
+            actor=actor,
+            as_of=as_of,
+            at=at,
+        )
+
+
+def cancel(*, plan_id: int, actor: str, as_of: date, at: datetime, reason: str = "", together: bool = False) -> Plan:
+    """End a plan before its time: treatment goes on. Raises ``CannotCancelPlan``.
+
+    One of several that were agreed as one ends with all of them, and only where ``together`` says so.
+    """
     with transaction.atomic():
-        plan = _locked(plan_id, as_of=as_of, at=at, actor=actor)
+        plan, *others = _locked(plan_id, as_of=as_of, at=at, actor=actor)
         if plan.status not in RUNNING:
             raise CannotCancelPlan(f"This plan is {plan.get_status_display().lower()} already.")
-        waited = plan.status == Plan.Status.PENDING_APPROVAL
-        _end(plan, Plan.Status.CANCELLED, on=as_of, actor=actor, as_of=as_of, at=at)
-        events.record(
-            account_id=plan.account_id,
-            kind=kinds.PLAN_CANCELLED,
-            actor=actor,
-            at=at,
-            on=as_of,
-            reason=reason,
-            payload={"plan": plan.ref},
-            react=True,
-        )
-        if waited:
-            _close_approval(plan, outcome="cancelled", actor=actor, at=at)
+        running = [other for other in others if other.status in RUNNING]
+        if running and not together:
+            accounts = ", ".join(sorted(other.account.ref for other in running))
+            raise CannotCancelPlan(f"It was agreed as one with plans of {accounts}: cancel them together.")
+        for each in (plan, *running):
+            _cancel(each, actor=actor, as_of=as_of, at=at, reason=reason)
     return plan
+
+
+def _cancel(plan: Plan, *, actor: str, as_of: date, at: datetime, reason: str) -> None:
+    waited = plan.status == Plan.Status.PENDING_APPROVAL
+    _end(plan, Plan.Status.CANCELLED, on=as_of, actor=actor, as_of=as_of, at=at)
+    events.record(
+        account_id=plan.account_id,
+        kind=kinds.PLAN_CANCELLED,
+        actor=actor,
+        at=at,
+        on=as_of,
+        reason=reason,
+        payload={"plan": plan.ref},
+        react=True,
+    )
+    confirmations.take_back("plan", plan.ref, reason="the plan is cancelled", at=at, actor=actor)
+    if waited:
+        _close_approval(plan, outcome="cancelled", actor=actor, at=at)
 
 
 def review(*, as_of: date, at: datetime, account_ids: Collection[int] | None = None) -> int:
@@ -304,6 +441,8 @@ def _review_chunk(account_ids: list[int], *, as_of: date, at: datetime) -> int:
         waited = plan.status == Plan.Status.PENDING_APPROVAL
         status, kind, on, reason = verdict
         _end(plan, status, on=on, actor=ACTOR, as_of=as_of, at=at)
+        if status == Plan.Status.BROKEN:
+            confirmations.of_plan_broken(plan, actor=ACTOR, as_of=as_of, at=at)
         if waited:
             _close_approval(plan, outcome=status, actor=ACTOR, at=at)
         rows.append(EventRow(plan.account_id, kind, ACTOR, at, as_of, reason, payload={"plan": plan.ref}, react=True))
@@ -390,7 +529,8 @@ def is_over(plan: Plan, parts: Sequence[Instalment], *, seen: AccountBooks | Non
     return _verdict(plan, parts, nothing_left=nothing_left, as_of=as_of) is not None
 
 
-def _check_dates(parts: Sequence[instalments.Instalment], *, as_of: date) -> None:
+def check_dates(parts: Sequence[instalments.Instalment], *, as_of: date) -> None:
+    """Raises ``CannotAgree`` for instalments that lie in the past, or not one after the other."""
     if not parts:
         raise CannotAgree("A plan has at least one instalment.", code="invalid")
     if len(parts) > instalments.MOST:
@@ -402,22 +542,16 @@ def _check_dates(parts: Sequence[instalments.Instalment], *, as_of: date) -> Non
         raise CannotAgree("Each instalment must be due after the one before it.", code="invalid")
 
 
-def _refuse_twice(account: Account, bills: Sequence[Bill]) -> None:
-    overlapping = covered.overlapping(bills)
-    if Plan.objects.filter(account=account, status__in=RUNNING).filter(overlapping).exists():
-        raise CannotAgree("An instalment plan covers that already: cancel it first.", code="conflict")
-    promise = Promise.objects.filter(account=account, status=Promise.Status.OPEN).filter(overlapping).first()
-    if promise is not None:
-        raise CannotAgree(
-            f"{covered.said(promise.amount, account)} by {promise.due_on} is promised there: cancel that first.",
-            code="conflict",
-        )
-
-
-def _locked(plan_id: int, *, as_of: date, at: datetime, actor: str) -> Plan:
-    account_id = Plan.objects.values_list("account_id", flat=True).get(pk=plan_id)
-    covered.locked_account(account_id=account_id, as_of=as_of, at=at, actor=actor)
-    return Plan.objects.select_related("hold").get(pk=plan_id)
+def _locked(plan_id: int, *, as_of: date, at: datetime, actor: str) -> list[Plan]:
+    """The plan and those agreed with it, it first; their accounts locked in the order of their keys."""
+    group = Plan.objects.values_list("group", flat=True).get(pk=plan_id)
+    together = Plan.objects.filter(group=group) if group else Plan.objects.filter(pk=plan_id)
+    account_ids = sorted(set(together.values_list("account_id", flat=True)))
+    cases.lock(account_ids)
+    for account_id in account_ids:
+        covered.locked_account(account_id=account_id, as_of=as_of, at=at, actor=actor)
+    found = together.select_related("hold", "budget", "account__customer").order_by("account_id", "pk")
+    return sorted(found, key=lambda plan: plan.pk != plan_id)
 
 
 def _end(plan: Plan, status: str, *, on: date, actor: str, as_of: date, at: datetime) -> None:
@@ -428,4 +562,4 @@ def _end(plan: Plan, status: str, *, on: date, actor: str, as_of: date, at: date
 
 
 def _close_approval(plan: Plan, *, outcome: str, actor: str, at: datetime) -> None:
-    queue.leave(account_ids=[plan.account_id], outcome=outcome, at=at, actor=actor, only=[WorkItem.Kind.APPROVAL])
+    second_words.settled(account_id=plan.account_id, outcome=outcome, actor=actor, at=at)

@@ -18,11 +18,11 @@ from django.db import transaction
 
 from accounts import events, holds
 from accounts.events import EventRow
-from accounts.models import Account, Bill, Hold
+from accounts.models import Account, Hold
 from accounts.models.fields import DESK_PREFIX
 from accounts.position import AccountBooks, books_of
 from accounts.refusals import Refused
-from agents import card_numbers, covered, kinds
+from agents import card_numbers, confirmations, covered, kinds, undertakings
 from agents.instalments import Filled, fill
 from agents.models import Plan, Promise
 
@@ -53,12 +53,16 @@ def make(
     bill_refs: Sequence[str] | None = None,
     note: str = "",
     ref: str | None = None,
+    agreed_by: str = "",
+    read_back: str = "",
 ) -> Promise:
     """Record a promise over the bills named, else all that are open, and hold their treatment until due and grace.
 
+    ``agreed_by``: how they agreed, of ``Agreed``; ``read_back``: what was read to them.
+
     Raises ``CannotPromise`` and ``card_numbers.CannotKeepCard``.
     """
-    note = card_numbers.without_cards(note)
+    note, read_back = card_numbers.without_cards(note), card_numbers.without_cards(read_back)
     latest = as_of + timedelta(days=settings.PROMISE_MAX_DAYS)
     if due_on < as_of:
         raise CannotPromise("The day to pay by has passed.", code="invalid")
@@ -71,7 +75,7 @@ def make(
         payable = covered.undisputed(bills)
         if amount > payable:
             raise CannotPromise(f"Only {covered.said(payable, account)} is open there.")
-        _refuse_twice(account, bills)
+        undertakings.refuse_twice(account, bills, refusal=CannotPromise)
         refs = [bill.ref for bill in bills]
         hold = holds.place(
             account_id=account_id,
@@ -94,6 +98,8 @@ def make(
             paid_before=covered.paid_on_the_day(account, bills, as_of=as_of),
             note=note,
             taken_by=actor,
+            agreed_by=agreed_by,
+            read_back=read_back,
         )
         events.record(
             account_id=account_id,
@@ -103,6 +109,7 @@ def make(
             on=as_of,
             payload={"promise": promise.ref, "amount": str(amount), "due_on": due_on, "bills": refs},
         )
+        confirmations.of_promise(promise, actor=actor, as_of=as_of, at=at)
     return promise
 
 
@@ -125,6 +132,7 @@ def cancel(*, promise_id: int, actor: str, as_of: date, at: datetime, reason: st
             payload={"promise": promise.ref},
             react=True,
         )
+        confirmations.take_back("promise", promise.ref, reason="the promise is cancelled", at=at, actor=actor)
     return promise
 
 
@@ -226,6 +234,16 @@ def is_kept(promise: Promise, seen: AccountBooks) -> bool:
     return seen.as_of <= _deadline(promise) and (filled.paid_on is not None or nothing_left)
 
 
+def paid_by(promise: Promise, seen: AccountBooks) -> Decimal:
+    """What was paid towards an open promise by the day of those books."""
+    return _paid(promise, seen)[0].paid
+
+
+def breaks_on(promise: Promise) -> date:
+    """The day on which it is found broken when nothing was paid towards it."""
+    return _deadline(promise) + timedelta(days=1)
+
+
 def name_bills(undertakings: Sequence[Promise] | Sequence[Plan]) -> None:
     """Let those that came without bills cover what was open on the day they were made, and their holds with them."""
     unnamed = [each for each in undertakings if not each.bill_refs]
@@ -285,24 +303,6 @@ def _settle(promise: Promise, status: str, *, on: date, actor: str, as_of: date,
     promise.save(update_fields=["status", "settled_on"])
     if promise.hold is not None and covered.still_holds(promise.hold, as_of=as_of):
         holds.lift(hold_id=promise.hold.pk, actor=actor, as_of=as_of, at=at, reason=f"promise {status}")
-
-
-def _refuse_twice(account: Account, bills: Sequence[Bill]) -> None:
-    """One undertaking a bill: what is paid could not be said to belong to either."""
-    other = (
-        Promise.objects.filter(account=account, status=Promise.Status.OPEN)
-        .filter(covered.overlapping(bills))
-        .order_by("due_on")
-        .first()
-    )
-    if other is not None:
-        raise CannotPromise(
-            f"{covered.said(other.amount, account)} by {other.due_on} is promised there already: cancel that first.",
-            code="conflict",
-        )
-    running = (Plan.Status.ACTIVE, Plan.Status.PENDING_APPROVAL)
-    if Plan.objects.filter(account=account, status__in=running).filter(covered.overlapping(bills)).exists():
-        raise CannotPromise("An instalment plan covers that already.", code="conflict")
 
 
 def _deadline(promise: Promise) -> date:

@@ -4,14 +4,17 @@ An item is claimed by a lease of fifteen minutes that the page renews. A lease t
 what was half typed; whoever saves afterwards is told, unless nobody else has taken the account meanwhile.
 
 An account may have two open items, to collect and a task. Only the older one can be claimed: it stands for the account,
-so that its row lock is what keeps two agents from one customer. Approvals are apart: they need no customer.
+so that its row lock is what keeps two agents from one customer. Its turn comes with that of either. Approvals are
+apart: they need no customer.
+
+A callback is offered at its minute, on top, to the agent who agreed it, and a quarter of an hour later to anybody. An
+agent's skills keep from them what others do better; nothing stated keeps nothing. Whoever loses an account to another
+is told by whom.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,20 +25,21 @@ from django.db.models import Q, QuerySet
 
 from accounts import business_day, events
 from accounts.events import EventRow
-from accounts.models import Hold
+from accounts.models import Account, Hold
 from accounts.models.account import AccountStatus
 from accounts.refusals import Refused
-from agents import kinds, priority, rights
-from agents.models import Agent, WorkItem
+from agents import kinds, lost_claims, rights, skills
+from agents.models import Agent, Interaction, WorkItem
+from agents.scoring import rescore as rescore  # an item is scored wherever it is queued or parked
 from dunning import holding
 
 LEASE = timedelta(minutes=15)
 
-#: Items scored in one statement; a claim skips rows being written, so this stays small.
-CHUNK = 1_000
+#: After a call that was logged, an account that is put back waits so long.
+AFTER_A_CALL = timedelta(hours=4)
 
-#: A broken promise weighs on the score for a year.
-BROKEN_SINCE = timedelta(days=365)
+#: A callback is its agent's for so long after its minute, then anybody's.
+KEPT_FOR = timedelta(minutes=15)
 
 
 class CannotKeep(Refused):
@@ -74,7 +78,8 @@ def _array(codes: Iterable[str]) -> str:
     return "ARRAY[" + ", ".join(f"'{code}'" for code in sorted(codes)) + "]"
 
 
-def _silent(alias: str, today: str) -> str:
+def silencing(alias: str, today: str) -> str:
+    """Condition on a hold: in force on that day, and nobody is to be called while it is."""
     begins_silent = [
         reason
         for reason in Hold.Reason.values
@@ -92,59 +97,72 @@ def _quiet(item: str, today: str) -> str:
     return f"""
     ({item}.kind = 'collect' AND EXISTS (
         SELECT 1 FROM accounts_hold h
-         WHERE h.account_id = {item}.account_id AND {_silent("h", today)}
+         WHERE h.account_id = {item}.account_id AND {silencing("h", today)}
            AND (NOT {_names_bills("h")} OR NOT EXISTS (
                 SELECT 1 FROM accounts_bill b
                  WHERE b.account_id = {item}.account_id AND b.open_amount > b.disputed_amount AND b.due_on < {today}
                    AND NOT EXISTS (
                         SELECT 1 FROM accounts_hold c
                          WHERE c.account_id = {item}.account_id AND b.ref = ANY(c.bill_refs)
-                           AND {_names_bills("c")} AND {_silent("c", today)})))))
+                           AND {_names_bills("c")} AND {silencing("c", today)})))))
 """
 
 
 _TODAY = """coalesce((SELECT d."on" FROM accounts_businessdate d), {day}::date)"""
+
+
+def _ready(item: str, *, at: str, agent: str | None, today: str) -> str:
+    """Condition on an open item: its time has come. A callback's comes first to the agent it is kept for, if any."""
+    kept = f"""
+        AND ({item}.kept_for_id IS NULL OR {item}.kept_for_id = {agent}
+             OR {item}.not_before <= {at} - interval '{KEPT_FOR.total_seconds():.0f} seconds'
+             OR (SELECT NOT k.is_active FROM agents_agent k WHERE k.id = {item}.kept_for_id))
+    """
+    return f"""
+        ({item}.not_before IS NULL OR {item}.not_before <= {at}) {"" if agent is None else kept}
+        AND ({item}.kind <> 'collect' OR {item}.callable_from IS NULL OR {item}.callable_from <= {at})
+        AND NOT {_quiet(item, today)}
+    """
+
+
+_NAMED = {"at": "%(at)s", "agent": "%(agent)s", "today": _TODAY.format(day="%(today)s")}
 
 _TAKE = """
     UPDATE agents_workitem t
        SET claimed_by_id = %(agent)s, lease_until = %(until)s,
            claimed_at = CASE WHEN chosen.again THEN t.claimed_at ELSE %(at)s END
       FROM chosen WHERE t.id = chosen.id
-    RETURNING t.*, chosen.again
+    RETURNING t.*, chosen.again, chosen.held_by
 """
 
-# A scalar subquery for what lies beside a parked item: EXISTS would be hashed over the whole queue.
+# A scalar subquery for what lies beside an item: EXISTS would be hashed over the whole queue.
 _CLAIM_NEXT = f"""
     WITH mine AS MATERIALIZED (
         SELECT id FROM agents_workitem
          WHERE done_at IS NULL AND claimed_by_id = %(agent)s AND lease_until > %(at)s
          ORDER BY claimed_at, id LIMIT 1 FOR UPDATE
     ), best AS MATERIALIZED (
-        SELECT w.id FROM agents_workitem w
+        SELECT w.id, w.claimed_by_id FROM agents_workitem w
          WHERE w.done_at IS NULL AND NOT EXISTS (SELECT 1 FROM mine)
            AND (w.lease_until IS NULL OR w.lease_until <= %(at)s)
            AND (w.team_id IS NULL OR w.team_id = %(team)s OR %(every_team)s)
-           AND (w.not_before IS NULL OR w.not_before <= %(at)s OR (w.kind <> 'approval' AND (
-                SELECT true FROM agents_workitem beside
-                 WHERE beside.account_id = w.account_id AND beside.done_at IS NULL AND beside.kind <> 'approval'
-                   AND (beside.not_before IS NULL OR beside.not_before <= %(at)s) LIMIT 1)))
            AND CASE WHEN w.kind = 'approval' THEN %(approves)s ELSE {_LEAD} END
-           AND (w.kind <> 'collect' OR w.callable_from IS NULL OR w.callable_from <= %(at)s OR (
-                SELECT true FROM agents_workitem beside
-                 WHERE beside.account_id = w.account_id AND beside.done_at IS NULL AND beside.kind = 'task'
-                   AND (beside.not_before IS NULL OR beside.not_before <= %(at)s) LIMIT 1))
            AND (%(among)s::bigint[] IS NULL OR w.account_id = ANY(%(among)s))
-           AND NOT {_quiet("w", _TODAY.format(day="%(today)s"))}
+           AND (({_ready("w", **_NAMED)} AND {{skilled}}) OR (w.kind <> 'approval' AND (
+                SELECT true FROM agents_workitem beside
+                 WHERE beside.account_id = w.account_id AND beside.id <> w.id AND beside.done_at IS NULL
+                   AND beside.kind <> 'approval' AND {_ready("beside", **_NAMED)} AND {{skilled_beside}} LIMIT 1)))
          ORDER BY w.score DESC, w.id LIMIT 1 FOR UPDATE OF w SKIP LOCKED
     ), chosen AS (
-        SELECT id, true AS again FROM mine UNION ALL SELECT id, false FROM best
+        SELECT id, true AS again, NULL::bigint AS held_by FROM mine
+        UNION ALL SELECT id, false, claimed_by_id FROM best
     )
     {_TAKE}
 """
 
 _TAKE_OVER = f"""
     WITH chosen AS MATERIALIZED (
-        SELECT w.id, false AS again FROM agents_workitem w
+        SELECT w.id, false AS again, w.claimed_by_id AS held_by FROM agents_workitem w
          WHERE w.account_id = %(account)s AND w.done_at IS NULL AND w.kind <> 'approval' AND {_LEAD}
          FOR UPDATE OF w
     )
@@ -153,7 +171,8 @@ _TAKE_OVER = f"""
 
 _CLAIM_ACCOUNT = f"""
     WITH chosen AS MATERIALIZED (
-        SELECT w.id, coalesce(w.claimed_by_id = %(agent)s AND w.lease_until > %(at)s, false) AS again
+        SELECT w.id, coalesce(w.claimed_by_id = %(agent)s AND w.lease_until > %(at)s, false) AS again,
+               w.claimed_by_id AS held_by
           FROM agents_workitem w
          WHERE w.account_id = %(account)s AND w.done_at IS NULL AND w.kind <> 'approval' AND {_LEAD}
            AND (w.lease_until IS NULL OR w.lease_until <= %(at)s OR w.claimed_by_id = %(agent)s)
@@ -169,15 +188,32 @@ def claim_next(*, agent: Agent, at: datetime, among: Collection[int] | None = No
 
     Whoever holds a live claim gets the oldest of those again, with a fresh lease. One statement chooses and takes.
     """
-    return _claim(_CLAIM_NEXT, agent=agent, at=at, among=None if among is None else sorted(among))
+    skilled, wanted = skills.condition(agent, item="w")
+    skilled_beside, _ = skills.condition(agent, item="beside")
+    return _claim(
+        _CLAIM_NEXT.replace("{skilled}", skilled).replace("{skilled_beside}", skilled_beside),
+        agent=agent,
+        at=at,
+        among=None if among is None else sorted(among),
+        **wanted,
+    )
 
 
-def offered(items: QuerySet[WorkItem], *, at: datetime) -> QuerySet[WorkItem]:
-    """Those of the items whose time has come and that no hold keeps quiet."""
+def offered(items: QuerySet[WorkItem], *, at: datetime, agent: Agent | None = None) -> QuerySet[WorkItem]:
+    """Those of the items whose time has come and that no hold keeps quiet; for ``agent``, if one is named, those that
+    are not kept for another and that their skills reach.
+    """
     day = business_day.calendar_date(at=at).isoformat()
-    quiet = _quiet("agents_workitem", _TODAY.format(day=f"'{day}'"))
-    free = items.filter(Q(not_before=None) | Q(not_before__lte=at)).exclude(uncallable(at=at))
-    return free.extra(where=[f"NOT {quiet}"])
+    ready = _ready(
+        "agents_workitem",
+        at=f"'{at.isoformat()}'::timestamptz",
+        agent=None if agent is None else str(int(agent.pk)),
+        today=_TODAY.format(day=f"'{day}'"),
+    )
+    if agent is None:
+        return items.extra(where=[ready])
+    skilled, wanted = skills.condition(agent, item="agents_workitem", named=False)
+    return items.extra(where=[ready, skilled], params=list(wanted.values()))
 
 
 def uncallable(*, at: datetime) -> Q:
@@ -226,7 +262,7 @@ def take_over(*, account_id: int, agent: Agent, at: datetime) -> WorkItem:
     return item
 
 
-def _claim(statement: str, *, agent: Agent, at: datetime, **more: int | list[int] | None) -> WorkItem | None:
+def _claim(statement: str, *, agent: Agent, at: datetime, **more: Any) -> WorkItem | None:
     parameters: dict[str, Any] = {
         "agent": agent.pk,
         "team": agent.team_id,
@@ -243,9 +279,20 @@ def _claim(statement: str, *, agent: Agent, at: datetime, **more: int | list[int
             return None
         item = items[0]
         if not item.again:
-            _record([item], kinds.ITEM_CLAIMED, actor=rights.actor(agent), at=at)
+            _record([item], kinds.ITEM_CLAIMED, actor=rights.actor(agent), at=at, payload=_taken(item, agent, at))
     claimed: WorkItem = item
     return claimed
+
+
+def _taken(item: Any, agent: Agent, at: datetime) -> dict[str, str]:
+    """Who had the item and did not give it back: said with the claim, and told to them."""
+    if item.held_by is None or item.held_by == agent.pk:
+        return {}
+    first = Agent.objects.get(pk=item.held_by)
+    ref = Account.objects.values_list("ref", flat=True).get(pk=item.account_id)
+    # After the commit: a claim that is taken back was never lost.
+    transaction.on_commit(lambda: lost_claims.tell(first.pk, account_ref=ref, taken_by=str(agent), at=at))
+    return {"taken_from": rights.actor(first)}
 
 
 def held(*, account_id: int, agent: Agent, at: datetime) -> WorkItem | None:
@@ -270,22 +317,41 @@ def keep(*, item_id: int, agent: Agent, at: datetime, draft: Mapping[str, Any] |
 
 
 def release(*, item_id: int, agent: Agent, at: datetime) -> None:
-    """Give the account back to the queue, with what was half typed. Raises ``CannotKeep`` when the claim is lost."""
+    """Give the account back to the queue, with what was half typed. Raises ``CannotKeep`` when the claim is lost.
+
+    Who was spoken to while it was held is not offered again at once.
+    """
     with transaction.atomic():
         item = _locked(item_id, agent=agent, at=at)
+        spoken = Interaction.objects.filter(account=item.account_id, agent=agent, at__gte=item.claimed_at)
+        if (item.not_before is None or item.not_before <= at) and spoken.exists():
+            item.not_before = at + AFTER_A_CALL
         _let_go(item)
-        item.save(update_fields=["claimed_by", "claimed_at", "lease_until"])
+        item.save(update_fields=["claimed_by", "claimed_at", "lease_until", "not_before"])
         _record([item], kinds.ITEM_RELEASED, actor=rights.actor(agent), at=at)
 
 
-def complete(*, item_id: int, agent: Agent, at: datetime, outcome: str, not_before: datetime | None = None) -> WorkItem:
+def complete(
+    *,
+    item_id: int,
+    agent: Agent,
+    at: datetime,
+    outcome: str,
+    not_before: datetime | None = None,
+    kept_for: Agent | None = None,
+) -> WorkItem:
     """Finish with an item for now: for good, or, with ``not_before``, until it is offered again.
+
+    ``kept_for``: who agreed to call back at ``not_before``; it is theirs first. What a supervisor pinned is worked now
+    and no longer on top.
 
     Raises ``CannotKeep`` when the claim is lost: nothing is written then.
     """
     with transaction.atomic():
         item = _locked(item_id, agent=agent, at=at)
         item.outcome, item.draft = outcome, {}
+        item.pinned_by = item.pinned_because = ""
+        item.kept_for = kept_for if not_before is not None else None
         if not_before is None:
             item.done_at, item.done_by, item.lease_until = at, agent, None
         else:
@@ -294,6 +360,7 @@ def complete(*, item_id: int, agent: Agent, at: datetime, outcome: str, not_befo
         item.save(
             update_fields=[
                 "outcome", "draft", "done_at", "done_by", "not_before", "claimed_by", "claimed_at", "lease_until",
+                "kept_for", "pinned_by", "pinned_because",
             ]
         )  # fmt: skip
         _record(
@@ -317,23 +384,24 @@ def enqueue(
     actor: str,
     kind: str = WorkItem.Kind.COLLECT,
     team_id: int | None = None,
+    not_before: datetime | None = None,
 ) -> int:
     """Give accounts a place in the queue, scored; how many had none yet. Those that have one keep it as it is.
 
-    One insert, however many the accounts.
+    ``not_before``: offered from then on. One insert, however many the accounts.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(
                 """
                 INSERT INTO agents_workitem
-                    (account_id, kind, team_id, reason, score, score_parts, created_at, draft, outcome,
-                     uncallable_because)
-                SELECT account, %s, %s, %s, 0, '[]', %s, '{}', '', '' FROM unnest(%s::bigint[]) AS account
+                    (account_id, kind, team_id, reason, score, score_parts, created_at, not_before, draft,
+                     outcome, uncallable_because, pinned_by, pinned_because)
+                SELECT account, %s, %s, %s, 0, '[]', %s, %s, '{}', '', '', '', '' FROM unnest(%s::bigint[]) AS account
                     ON CONFLICT (account_id, kind) WHERE done_at IS NULL DO NOTHING
                 RETURNING account_id, id
                 """,
-                [kind, team_id, reason[:200], at, sorted(set(account_ids))],
+                [kind, team_id, reason[:200], at, not_before, sorted(set(account_ids))],
             )
             added: list[tuple[int, int]] = cursor.fetchall()
         events.record_many(
@@ -386,7 +454,7 @@ _UNATTENDED = f"""
                AND NOT EXISTS (
                     SELECT 1 FROM accounts_hold h
                      WHERE h.account_id = a.id AND (NOT {_names_bills("h")} OR b.ref = ANY(h.bill_refs))
-                       AND {_silent("h", "%(as_of)s")}))
+                       AND {silencing("h", "%(as_of)s")}))
      ORDER BY a.id
 """
 
@@ -399,82 +467,6 @@ def unattended(*, as_of: date) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute(_UNATTENDED, {"collections": AccountStatus.COLLECTIONS, "as_of": as_of})
         return [account_id for (account_id,) in cursor.fetchall()]
-
-
-_FACTS = """
-    SELECT w.id, a.overdue, a.currency, a.oldest_due_on, broken.promises, latest.at, latest.callback_at,
-           EXISTS (SELECT 1 FROM accounts_vulnerability v
-                    WHERE v.customer_id = a.customer_id AND v.noted_on <= %(as_of)s
-                      AND (v.ended_on IS NULL OR v.ended_on > %(as_of)s)) AS vulnerable,
-           EXISTS (SELECT 1 FROM dunning_inboundmessage m
-                    WHERE m.account_id = w.account_id AND m.state = 'waiting' AND 'crisis' = ANY(m.hints)) AS crisis
-      FROM agents_workitem w
-      JOIN accounts_account a ON a.id = w.account_id
-      LEFT JOIN LATERAL (SELECT i.at, i.callback_at FROM agents_interaction i
-                          WHERE i.account_id = w.account_id AND i.at <= %(at)s
-                          ORDER BY i.at DESC, i.id DESC LIMIT 1) latest ON true
-      CROSS JOIN LATERAL (SELECT count(*) AS promises FROM agents_promise p
-                           WHERE p.account_id = w.account_id AND p.status = 'broken'
-                             AND p.settled_on > %(broken_since)s) broken
-     WHERE w.done_at IS NULL AND w.id > %(after)s
-       AND (%(accounts)s::bigint[] IS NULL OR w.account_id = ANY(%(accounts)s))
-     ORDER BY w.id LIMIT %(limit)s
-"""
-
-
-def rescore(*, as_of: date, at: datetime, account_ids: Sequence[int] | None = None) -> int:
-    """Score the open items of those accounts, or all, from today's facts; how many changed.
-
-    Reads and writes a chunk at a time; items whose reasons are the same are not written.
-    """
-    zone = ZoneInfo(settings.DESK_TIME_ZONE)
-    after = changed = 0
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                _FACTS,
-                {
-                    "as_of": as_of,
-                    "at": at,
-                    "broken_since": as_of - BROKEN_SINCE,
-                    "after": after,
-                    "accounts": None if account_ids is None else list(account_ids),
-                    "limit": CHUNK,
-                },
-            )
-            rows = cursor.fetchall()
-            if not rows:
-                return changed
-            scores: list[int] = []
-            parts: list[str] = []
-            for _pk, overdue, currency, oldest_due_on, broken, last_at, callback_at, vulnerable, crisis in rows:
-                reasons = priority.score(
-                    priority.ScoreFacts(
-                        amount_overdue=overdue,
-                        currency=currency,
-                        days_past_due=(as_of - oldest_due_on).days if oldest_due_on else 0,
-                        broken_promises=broken,
-                        last_contact_on=last_at.astimezone(zone).date() if last_at else None,
-                        vulnerable=vulnerable,
-                        callback_at=callback_at.astimezone(zone) if callback_at else None,
-                        crisis=crisis,
-                    ),
-                    as_of=as_of,
-                )
-                scores.append(sum(part.points for part in reasons))
-                parts.append(json.dumps([asdict(part) for part in reasons]))
-            cursor.execute(
-                """
-                UPDATE agents_workitem w SET score = v.score, score_parts = v.parts::jsonb
-                  FROM unnest(%s::bigint[], %s::int[], %s::text[]) AS v(id, score, parts)
-                 WHERE w.id = v.id AND w.done_at IS NULL AND w.score_parts IS DISTINCT FROM v.parts::jsonb
-                """,
-                [[row[0] for row in rows], scores, parts],
-            )
-            changed += int(cursor.rowcount)
-        if len(rows) < CHUNK:
-            return changed
-        after = rows[-1][0]
 
 
 def _locked(item_id: int, *, agent: Agent, at: datetime) -> WorkItem:
@@ -493,7 +485,8 @@ def _lost(item_id: int, *, agent: Agent, at: datetime) -> CannotKeep:
         return CannotKeep("This account has left the queue meanwhile.")
     if item.claimed_by is None or item.lease_until is None or item.lease_until <= at:
         return CannotKeep("You no longer hold this account: open it again to go on.")
-    return CannotKeep(f"{item.claimed_by} is working on this account now.")
+    since = f" (since {item.claimed_at.astimezone(ZoneInfo(settings.DESK_TIME_ZONE)):%H:%M})" if item.claimed_at else ""
+    return CannotKeep(f"{item.claimed_by} is working on this account now{since}.")
 
 
 def _let_go(item: WorkItem) -> None:

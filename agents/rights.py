@@ -1,8 +1,9 @@
-"""Who may do and see what. Roles are groups: agent, specialist, supervisor, admin.
+"""Who may do and see what. Roles are groups: agent, specialist, team lead, supervisor, manager, finance, admin.
 
-A specialist is an agent who also sees what kind of support a customer needs; a supervisor may do what both may, an
-admin and a superuser everything. The team wall hides from an agent the
-accounts that another team has in its queue; supervisors and admins see them all.
+A specialist is an agent who also sees what kind of support a customer needs; a team lead approves what their agents
+may not alone; a supervisor may do what all of them may, and a manager lets go of more. Finance decides with a manager
+what nobody may alone. An admin and a superuser may everything. The team wall hides from an agent and a team lead the
+accounts that another team has in its queue; the others see them all.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from dunning import hold_rules
 from dunning.hold_rules import Rule
 
 AGENT, SPECIALIST, SUPERVISOR, ADMIN = "agent", "specialist", "supervisor", "admin"
-ROLES = (AGENT, SPECIALIST, SUPERVISOR, ADMIN)
+TEAM_LEAD, MANAGER, FINANCE = "team_lead", "manager", "finance"
+ROLES = (AGENT, SPECIALIST, TEAM_LEAD, SUPERVISOR, MANAGER, FINANCE, ADMIN)
 
 
 class Act(StrEnum):
@@ -54,7 +56,10 @@ _OF_SUPERVISORS = _OF_SPECIALISTS | {
 _ACTS: dict[str, frozenset[Act]] = {
     AGENT: _OF_AGENTS,
     SPECIALIST: _OF_SPECIALISTS,
+    TEAM_LEAD: _OF_AGENTS | {Act.APPROVE, Act.RESOLVE_DISPUTE},
     SUPERVISOR: _OF_SUPERVISORS,
+    MANAGER: _OF_SUPERVISORS,
+    FINANCE: frozenset({Act.SUPERVISE, Act.APPROVE, Act.SEE_KPIS, Act.SEE_AUDIT}),
     ADMIN: frozenset(Act),
 }
 
@@ -84,6 +89,12 @@ def may(user: Any, act: Act | str) -> bool:
     """Whether one of the user's roles allows ``act``. Raises ``ValueError`` for an act that does not exist."""
     wanted = Act(act)
     return any(wanted in _ACTS[role] for role in roles(user))
+
+
+def roles_with(act: Act | str) -> list[str]:
+    """The roles that allow ``act``. Raises ``ValueError`` for an act that does not exist."""
+    wanted = Act(act)
+    return [role for role in ROLES if wanted in _ACTS[role]]
 
 
 def liftable(user: Any, matrix: Mapping[str, Rule] | None = None) -> frozenset[str]:

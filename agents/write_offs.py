@@ -10,8 +10,8 @@ from django.db import transaction
 from accounts import events
 from accounts.models import AccountEvent
 from accounts.refusals import Refused
-from agents import queue, rights
-from agents.models import Agent, Plan, WorkItem
+from agents import queue, rights, second_words
+from agents.models import Agent, WorkItem
 from dunning import cases, kinds
 
 
@@ -46,8 +46,8 @@ def decide(*, item_id: int, approve: bool, reason: str, agent: Agent, as_of: dat
         item = WorkItem.objects.get(pk=item_id)
         if item.done_at is not None:
             raise AlreadyDecided("This write-off does not wait any more.")
-        if Plan.objects.filter(account=account_id, status=Plan.Status.PENDING_APPROVAL).exists():
-            raise AlreadyDecided("What waits here is an instalment plan: decide that first.")
+        if what := second_words.agreement_waits(account_id):
+            raise AlreadyDecided(f"What waits here is {what}: decide that first.")
         amount = Decimal(0)
         if approve:
             if _asked_by(item) == actor:
@@ -66,13 +66,8 @@ def decide(*, item_id: int, approve: bool, reason: str, agent: Agent, as_of: dat
                 reason=reason,
                 payload={"step": item.reason},
             )
-        queue.leave(
-            account_ids=[account_id],
-            outcome="approved" if approve else "declined",
-            at=at,
-            actor=actor,
-            only=[WorkItem.Kind.APPROVAL],
-        )
+        outcome, only = "approved" if approve else "declined", [WorkItem.Kind.APPROVAL]
+        queue.leave(account_ids=[account_id], outcome=outcome, at=at, actor=actor, only=only)
     return amount
 
 

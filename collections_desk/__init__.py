@@ -17,8 +17,9 @@
 ``processes``     web, worker and beat under one supervisor
 ``celery``        the task queue
 ``clock``         the one place that reads the time
-``content_policy``  what a page may load
+``content_policy``  what a page may load; ``uploads`` how much a form may bring
 ``admin_app``, ``admin_site``, ``admin_navigation``  the admin's frame
+``static_files``  scripts and styles as they are served: small
 ``health``        the three pages that machines ask
 ``urls``, ``wsgi``  the front door
 """

@@ -140,7 +140,11 @@ UNFOLD: dict[str, Any] = {
                     _listing("Agents", "group", "agents_agent"),
                     _listing("Teams", "groups", "agents_team"),
                     _listing("Dispositions", "call_end", "agents_disposition"),
+                    _listing("Words of the script", "record_voice_over", "agents_scripttext"),
+                    _listing("Clocks of disputes", "timer", "agents_disputeclock"),
                     _listing("Queue", "format_list_numbered", "agents_workitem"),
+                    _listing("Order of the queue", "sort", "agents_queueorder"),
+                    _listing("What calls brought", "monitoring", "agents_calleffect"),
                 ],
             },
             {

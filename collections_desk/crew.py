@@ -16,7 +16,7 @@ from typing import Self, TypeVar
 
 from django.db import connections
 
-from agents import calls
+from agents import calls, confirmations
 from collections_desk import journey
 from dunning import decide, deliver
 from dunning.roads import roads_from_settings
@@ -69,6 +69,6 @@ def _decide(as_of: date, at: datetime, shard: Shard) -> decide.Tally:
 
 
 def _deliver(as_of: date, at: datetime, shard: Shard) -> Counter[str]:
-    roads = roads_from_settings(now=lambda: at, talks=calls.talks_of)
+    roads = roads_from_settings(now=lambda: at, talks=calls.talks_of, agreements=confirmations.standing)
     with journey.gathering():
         return deliver.deliver(as_of=as_of, at=at, roads=roads, shard=shard)

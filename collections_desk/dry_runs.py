@@ -168,6 +168,7 @@ def simulate(
     rules = writing.rules(document)
     after, until = stored_on or as_of - timedelta(days=1), as_of + timedelta(days=days - 1)
     today = choosing.in_force(as_of=as_of, until=until)
+    ending = ahead.agreements_ending(after=after, until=until)
     tried = simulation.with_draft(today, rules)
     question = Question(
         strategies=[tried, today],
@@ -175,7 +176,7 @@ def simulate(
         days=days,
         at=at,
         stored_on=stored_on,
-        ahead=Ahead(ahead.holds_ending(after=after, until=until), ahead.disputes_lost(after=after, until=until)),
+        ahead=Ahead(ending.holds, ahead.disputes_lost(after=after, until=until), ending.broken),
         moving=[{rules.code: rules}, {}] if moves_cases else (),
     )
     reviewed = 0

@@ -32,12 +32,24 @@ from kombu.exceptions import OperationalError
 from accounts import audit, business_day, events, settling, wishes
 from accounts.models import Account, AccountEvent, AccountStatus, PendingEvent, Unsettled
 from accounts.refusals import Refused
-from agents import answers, plans, promises, queue
+from agents import (
+    act_effects,
+    answers,
+    call_effects,
+    dispute_desk,
+    extensions,
+    orphans,
+    plans,
+    promises,
+    queue,
+    second_words,
+    settlements,
+)
 from agents import kinds as talk
 from agents.habits import count_calls
 from agents.models import Dispute, Promise, WorkItem
 from collections_desk import clock, webhooks
-from dunning import asking, cases, decide, experiment_course, habits, kinds, placements
+from dunning import asking, cases, decide, experiment_course, habits, kinds, placements, re_entry
 from dunning.models import Case
 
 log = logging.getLogger(__name__)
@@ -136,13 +148,15 @@ def open_day(*, as_of: date, at: datetime) -> date | None:
     react_to_all(as_of=as_of, at=at)
     promises.review(as_of=as_of, at=at)
     plans.review(as_of=as_of, at=at)
+    settlements.review(as_of=as_of, at=at)
+    extensions.review(as_of=as_of, at=at)
     react_to_all(as_of=as_of, at=at)
     return previous
 
 
 def close_day(*, as_of: date, at: datetime) -> None:
-    """After the decisions: reactions, what agencies earned, the guard rails, the queue in order, when customers
-    answer, the seal.
+    """After the decisions: reactions, what agencies earned, the guard rails, whoever is in nobody's hands, what calls
+    brought, the queue in order, when customers answer, the seal.
     """
     react_to_all(as_of=as_of, at=at)
     placements.earn(as_of=as_of, at=at)
@@ -152,6 +166,10 @@ def close_day(*, as_of: date, at: datetime) -> None:
     if due := wishes.to_look_at(as_of=as_of):
         task, why = WorkItem.Kind.TASK, "look again at the support needed"
         queue.enqueue(account_ids=due, reason=why, kind=task, as_of=as_of, at=at, actor=ACTOR)
+    dispute_desk.tell_late(as_of=as_of, at=at, actor=ACTOR)
+    orphans.watch(as_of=as_of, at=at, actor=ACTOR)
+    call_effects.count(as_of=as_of)
+    act_effects.count(as_of=as_of)
     queue.rescore(as_of=as_of, at=at)
     queue.look_again()
     habits.count(as_of=as_of, at=at)
@@ -210,6 +228,8 @@ def _review(account_ids: Sequence[int], as_of: date, at: datetime) -> None:
     """Money or a hold moved: agreements are judged, cases may exit, the queue is put in order."""
     promises.review(account_ids=account_ids, as_of=as_of, at=at)
     plans.review(account_ids=account_ids, as_of=as_of, at=at)
+    settlements.review(account_ids=account_ids, as_of=as_of, at=at)
+    extensions.review(account_ids=account_ids, as_of=as_of, at=at)
     cases.review(account_ids=account_ids, as_of=as_of, at=at)
     queue.rescore(account_ids=account_ids, as_of=as_of, at=at)
 
@@ -228,8 +248,10 @@ def _status_changed(news: News, as_of: date, at: datetime) -> None:
     for status, outcome in gone.items():
         if accounts := reached.get(status):
             # A write-off that was asked for is decided wherever the account is.
-            kinds_left = _WORK if status == AccountStatus.AGENCY else WorkItem.Kind.values
-            queue.leave(account_ids=accounts, outcome=outcome, at=at, actor=ACTOR, only=kinds_left)
+            if status == AccountStatus.AGENCY:
+                queue.leave(account_ids=accounts, outcome=outcome, at=at, actor=ACTOR, only=_WORK)
+            else:
+                _leave(accounts, outcome, at)
     if accounts := reached.get(AccountStatus.COLLECTIONS):
         held = Account.objects.filter(pk__in=accounts, status=AccountStatus.COLLECTIONS).values_list("pk", flat=True)
         why: dict[str, list[int]] = defaultdict(list)
@@ -272,21 +294,38 @@ def _enqueue(news: News, as_of: date, at: datetime, *, kind: str = WorkItem.Kind
         queue.enqueue(account_ids=accounts, reason=reason, kind=kind, as_of=as_of, at=at, actor=ACTOR)
 
 
+_BROKEN = {
+    talk.PROMISE_BROKEN: "broken promise",
+    talk.PLAN_BROKEN: "broken plan",
+    talk.SETTLEMENT_BROKEN: "settlement not paid",
+    talk.EXTENSION_ENDED: "time to pay is over",
+}
+
+
 def _broken(news: News, as_of: date, at: datetime) -> None:
-    """A broken promise or plan of an account in the agents' hands comes back to them."""
+    """What was not kept: its case goes on where the policy says, and in the agents' hands it comes back to them."""
+    nouns = {talk.PROMISE_BROKEN: "promise", talk.PLAN_BROKEN: "plan"}
+    broken = [
+        re_entry.Broken(_account(event), f"{noun}:{event.payload[noun]}")
+        for event in news
+        if (noun := nouns.get(event.kind)) is not None
+    ]
+    if broken:
+        re_entry.re_enter(broken, as_of=as_of, at=at)
     in_hand = set(
         Account.objects.filter(pk__in=_accounts(news), status=AccountStatus.COLLECTIONS).values_list("pk", flat=True)
     )
     for event in news:
-        if event.account_id in in_hand:
-            word = "broken plan" if event.kind == talk.PLAN_BROKEN else "broken promise"
+        if event.account_id in in_hand and event.payload.get("paid") is not True:
+            word = _BROKEN[event.kind]
             queue.enqueue(account_ids=[_account(event)], reason=word, as_of=as_of, at=at, actor=ACTOR)
 
 
 def _warn_afresh(news: News, as_of: date, at: datetime) -> None:
-    """A dispute that ended against the customer: what hurts needs a fresh warning."""
+    """A dispute that ended against the customer, wholly or for a part: what hurts needs a fresh warning."""
     for event in news:
-        if event.payload.get("outcome") in (Dispute.Outcome.REJECTED, Dispute.Outcome.WITHDRAWN):
+        lost = event.payload.get("outcome") in (Dispute.Outcome.REJECTED, Dispute.Outcome.WITHDRAWN)
+        if (lost or event.payload.get("rest")) and not event.payload.get("slip"):
             cases.fresh_warning(account_id=_account(event), as_of=as_of)
 
 
@@ -297,7 +336,16 @@ def _look_at_limits(news: News, as_of: date, at: datetime) -> None:
 
 def _leave_tasks(news: News, as_of: date, at: datetime) -> None:
     """A closed case needs no tasks, and nobody's approval."""
-    queue.leave(account_ids=_accounts(news), outcome="case closed", at=at, actor=ACTOR)
+    _leave(_accounts(news), "case closed", at)
+
+
+def _leave(account_ids: Sequence[int], outcome: str, at: datetime) -> None:
+    """Out of the queue; where an agreement still waits for somebody's word, its place among the approvals stays."""
+    waiting = second_words.waiting_among(account_ids)
+    if free := [pk for pk in account_ids if pk not in waiting]:
+        queue.leave(account_ids=free, outcome=outcome, at=at, actor=ACTOR)
+    if waiting:
+        queue.leave(account_ids=sorted(waiting), outcome=outcome, at=at, actor=ACTOR, only=_WORK)
 
 
 _task = partial(_enqueue, kind=WorkItem.Kind.TASK)
@@ -318,6 +366,8 @@ REACTIONS: dict[str, Reaction] = {
     talk.PROMISE_KEPT: _kept,
     talk.PROMISE_BROKEN: _broken,
     talk.PLAN_BROKEN: _broken,
+    talk.SETTLEMENT_BROKEN: _broken,
+    talk.EXTENSION_ENDED: _broken,
     talk.DISPUTE_RESOLVED: _warn_afresh,
     "agents.contact.requested": _task,
     kinds.MESSAGE_RECEIVED: answers.take,
@@ -334,6 +384,9 @@ REVIEWED = frozenset(
         kinds.NOTICE_FAILED,
         talk.PROMISE_BROKEN,
         talk.PLAN_BROKEN,
+        talk.SETTLEMENT_BROKEN,
+        talk.SETTLEMENT_REOPENED,
+        talk.EXTENSION_ENDED,
         talk.DISPUTE_RESOLVED,
     }
 )

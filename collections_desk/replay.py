@@ -26,7 +26,7 @@ from accounts import business_day, events, settling
 from accounts.importing.landing import Report, import_folder
 from accounts.models import Account, AccountEvent
 from accounts.refusals import Refused
-from agents import calls
+from agents import calls, confirmations
 from collections_desk import journey, resource
 from collections_desk.book import BOOK
 from dunning import kinds, policy_file, reading, rulebook, writing
@@ -145,6 +145,7 @@ def _play(day: date, order: Order, traced: Sequence[int]) -> dict[str, Any] | No
             road,
             careful=bool(order.packs),
             talks=calls.talks_of,
+            agreements=confirmations.standing,
             only_packs=order.packs or None,
         )
         # What the day's reactions ask for leaves on the same day.

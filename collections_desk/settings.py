@@ -85,6 +85,12 @@ DESK_BLAST_RADIUS_PERCENT = number("DESK_BLAST_RADIUS_PERCENT", default=5)
 # What one message costs, by channel, for what a dry run adds up.
 DESK_CHANNEL_COSTS = pairs("DESK_CHANNEL_COSTS", "sms=0.05,email=0.001,letter=0.95,in_app=0,voice=0.08", amounts=True)
 DESK_COST_CURRENCY = text("DESK_COST_CURRENCY", "USD")
+# Whoever opened a dispute credits so much of it alone, by currency ("*": any other); of more somebody else decides.
+DESK_DISPUTE_ALONE_UP_TO = pairs("DESK_DISPUTE_ALONE_UP_TO", "USD=500,EUR=500,GBP=400", amounts=True)
+# What is kept of evidence: the largest file, how many of a dispute, and how much they come to.
+DESK_EVIDENCE_FILE_MB = number("DESK_EVIDENCE_FILE_MB", default=5, least=1)
+DESK_EVIDENCE_FILES = number("DESK_EVIDENCE_FILES", default=10, least=1)
+DESK_EVIDENCE_DISPUTE_MB = number("DESK_EVIDENCE_DISPUTE_MB", default=25, least=1)
 # How far down a protected service may go, by country ("*": anywhere else).
 DESK_PROTECTED_RUNGS = pairs(
     "DESK_PROTECTED_RUNGS", "*=active", known=("active", "throttled", "outgoing_barred", "suspended")
@@ -156,6 +162,14 @@ GATEWAYS: dict[str, dict[str, Any]] = {
     },
     "network": {"url": text("DESK_NETWORK_URL", "outbox"), "secret": text("DESK_NETWORK_SECRET", "")},
 }
+# The telephone system that places agents' calls, https:// or http://; without one the agent's own telephone does.
+DESK_CTI_URL = text("DESK_CTI_URL", "")
+if DESK_CTI_URL:
+    DESK_CTI_URL = address("DESK_CTI_URL", "", schemes=("https", "http"))
+DESK_CTI_SECRET = text("DESK_CTI_SECRET", "")  # signs what we ask of it
+# So many details beside the name must match before anything about a debt is said in a call that we make.
+DESK_IDENTITY_DETAILS = number("DESK_IDENTITY_DETAILS", default=2, least=1)
+
 # Webhooks may reach into private networks: for a desk whose listeners stand beside it.
 DESK_WEBHOOK_PRIVATE = flag("DESK_WEBHOOK_PRIVATE", default=False)
 # Signs what gateways call back with. Without one, a callback cannot be proved and is refused.
@@ -198,6 +212,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "agents.interface_language.SpeaksTheirLanguage",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -260,8 +275,8 @@ USE_TZ = True
 TIME_ZONE = DESK_TIME_ZONE
 USE_I18N = True
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("es", _("Spanish")), ("de", _("German")), ("hi", _("Hindi"))]
-LOCALE_PATHS = [BASE_DIR / "collections_desk" / "locale"]
+LANGUAGES = [("en", _("English")), ("es", _("Spanish")), ("de", _("German")), ("hi", _("Hindi")), ("ar", _("Arabic"))]
+LOCALE_PATHS = [BASE_DIR / "agents" / "locale"]
 
 # --- Static files -----------------------------------------------------------------------------------------------------
 
@@ -275,7 +290,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "collections_desk.static_files.SmallStaticFiles"
         if COLLECTED_STATIC
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
@@ -298,11 +313,19 @@ SECURE_REFERRER_POLICY = "same-origin"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024  # one API call of some ten thousand facts
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 2_000
 FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+# All files of one form together, and the form; more is refused before it is read.
+DESK_UPLOAD_MB = DESK_EVIDENCE_DISPUTE_MB + 5
+FILE_UPLOAD_HANDLERS = [
+    "collections_desk.uploads.RefusesFloods",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
 # Nothing from elsewhere and nothing inline; the pages of others that need more are in `content_policy`.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
+        "frame-src": [SELF, "tel:"],  # the agent's own telephone is rung in a frame that is gone at once
         "img-src": [SELF, "data:"],
         "object-src": [NONE],
         "base-uri": [NONE],
@@ -340,6 +363,7 @@ SPECTACULAR_SETTINGS = {
         "ItemKind": "agents.models.WorkItem.Kind",
         "HoldReason": "accounts.models.Hold.Reason",
         "HoldByHand": "collections_desk.api.acts.HOLDS_BY_HAND",
+        "IdentityDetail": "collections_desk.api.acts.DETAILS",
         "DisputeOutcome": "agents.models.Dispute.Outcome",
         "GateOutcome": "collections_desk.api.shapes.OUTCOMES",
         "AccountStatus": "accounts.models.account.AccountStatus",

@@ -10,7 +10,7 @@ from celery import shared_task
 from django.conf import settings
 
 from accounts import business_day
-from agents import calls
+from agents import calls, confirmations
 from collections_desk import clock, dry_runs, journey, webhooks
 from dunning import decide, deliver
 from dunning.roads import roads_from_settings
@@ -77,7 +77,7 @@ def react(**_later: Any) -> None:
 def deliver_due(**_later: Any) -> None:
     """Send what is due."""
     at = clock.business_now()
-    roads = roads_from_settings(now=clock.business_now, talks=calls.talks_of)
+    roads = roads_from_settings(now=clock.business_now, talks=calls.talks_of, agreements=confirmations.standing)
     try:
         deliver.deliver(as_of=business_day.business_date(at=at), at=at, roads=roads, now=clock.business_now)
     finally:

@@ -23,6 +23,7 @@ In the order a step travels:
 ``day``           what a day's decisions on a chunk of accounts come to, before anything is written
 ``decide``        the day's decisions, made and written for many accounts at once
 ``simulation``    the same days ahead, read and not written; ``dry_run_results`` what was found
+``re_entry``      where a case goes on after a broken promise or plan
 ``migrating``     open cases moved to another version
 ``experiment_course``, ``experiment_results``  experiments started, watched and ended, and what came of them
 ``gate``          may this be done now: rules as data, one decision for people and machines (pure)
@@ -34,7 +35,9 @@ In the order a step travels:
                   ``wording_page``, ``text_messages`` and the texts in ``wordings/``
 ``notice_texts``  texts as an admin writes them, over those that ship; ``notice_samples`` what they are tried on
 ``letters``       a letter, typeset with ``letterhead/`` (pure)
+``confirming``    a confirmation of what was agreed: a minute later, as it stands then, or never
 ``composing``     a notice at the moment it leaves
+``pay_links``     what is open and how to pay it, sent because an agent chose to
 ``gateways``      the ways out of the house (pure)
 ``outbox``        their local counterpart
 ``mail_provider`` e-mail through a provider's own interface

@@ -414,6 +414,8 @@ class Outlook:
     #: Days that count for steps; ``days_past_due`` of the account runs on while a clock stands.
     counted_days: int | None = None
     waiting: tuple[tuple[str, str], ...] = ()
+    #: What may stay past due when the case ends, in the account's currency.
+    exit_amount: Decimal = Decimal(0)
 
 
 def outlook(*, account_id: int, as_of: date, facts: Mapping[int, reading.AccountFacts] | None = None) -> Outlook:
@@ -449,6 +451,7 @@ def _outlook(fact: reading.AccountFacts, published: Any, pinned: Any, as_of: dat
         last_step_on=fact.case.last_step_on if fact.case else None,
         counted_days=case_facts.age,
         waiting=tuple((code, done.result) for code, done in fact.done.items() if done.waiting_since),
+        exit_amount=from_mills(rules.exit_max_amount.of(fact.currency) or 0),
     )
 
 

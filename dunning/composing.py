@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64encode
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from decimal import Decimal
 from typing import Literal
@@ -17,7 +17,8 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts.models import Customer
 from dunning import notice_texts
-from dunning.contact import PLAINLY, PURPOSES, Manner
+from dunning.confirming import Agreed
+from dunning.contact import PLAINLY, REPLIES, Manner
 from dunning.gateways.base import Message
 from dunning.letters import LetterFacts, render_letter
 from dunning.models import Agency, Notice
@@ -90,8 +91,11 @@ def compose(
     as_of: date,
     manner: Manner = PLAINLY,
     wordings: Wordings | None = None,
+    agreed: Agreed | None = None,
 ) -> Message:
     """The message of a notice, dated ``as_of``; fills the notice's own record of what was said.
+
+    ``agreed``: what it says beside the account's facts, where it confirms something.
 
     Raises ``KeyError`` when the customer has no address for the channel: the caller has looked.
     """
@@ -103,7 +107,7 @@ def compose(
         operator_name=settings.DESK_OPERATOR["name"],
         account_ref=facts.ref,
         # An answer is in the language of the question, where we have it.
-        language=(notice.language if notice.step_code in PURPOSES else "") or facts.language or settings.LANGUAGE_CODE,
+        language=(notice.language if notice.step_code in REPLIES else "") or facts.language or settings.LANGUAGE_CODE,
         currency=facts.currency,
         bills=tuple(bill.line() for bill in bills),
         total_due=notice.amount,
@@ -123,8 +127,11 @@ def compose(
         names_court=manner.names_court,
         collector_disclosure=manner.disclosure,
         wait_until=_held_until(facts, "payment_in_flight", as_of),
-        answer_by=_held_until(facts, "manual", as_of) if notice.step_code in PURPOSES else None,
+        answer_by=_held_until(facts, "manual", as_of) if notice.step_code in REPLIES else None,
     )
+    if agreed is not None:
+        told = {one.name: value for one in fields(agreed) if (value := getattr(agreed, one.name))}
+        said = replace(said, **told)
     notice.tone = manner.tone
     wordings = wordings or notice_texts.in_use()
     worded = word_notice(
@@ -134,7 +141,7 @@ def compose(
     notice.subject, notice.body, notice.language = worded.subject[:300], worded.text, worded.language
     if notice.channel == "in_app":
         notice.address = "in_app"
-    elif not notice.address or notice.step_code not in PURPOSES:  # an answer goes where the question came from
+    elif not notice.address or notice.step_code not in REPLIES:  # an answer goes where the question came from
         notice.address = facts.contact[NEEDS[notice.channel]]
     attachment, paper = None, _paper(customer)
     if notice.channel == "letter":

@@ -23,11 +23,11 @@ from dunning.gate.checks import promotion, registrations, words
 from dunning.gate.checks.care import DeskPerson
 from dunning.gate.checks.consents import Unread
 from dunning.gate.checks.diallers import Dialling
-from dunning.gate.checks.frequency import AlsoReached
+from dunning.gate.checks.frequency import Allowance, AlsoReached, allowance
 from dunning.gate.checks.moratoria import Moratorium
 from dunning.gate.checks.parties import Person
-from dunning.gate.deciding import decide_by, rules_about, sort_of
-from dunning.gate.decision import Decision
+from dunning.gate.deciding import decide_by, findings_of, rules_about, sort_of
+from dunning.gate.decision import Decision, Finding
 from dunning.gate.facts import CONTACTS, Action, AddressFact, Contact, Debt, Facts, HoldInForce
 from dunning.gate.packs import Pack, Rule
 from dunning.gate.zones import zones_of
@@ -36,7 +36,12 @@ from dunning.reading import AccountFacts
 
 #: Notices that answer the customer, or confirm what they asked for.
 OPT_OUT_CONFIRMATION = "opt_out_confirmation"
-PURPOSES = {"answer": "query_reply", "confirmation": "customer_request", "opt-out": OPT_OUT_CONFIRMATION}
+CONFIRMATION = "confirmation"
+PURPOSES = {"answer": "query_reply", CONFIRMATION: "customer_request", "opt-out": OPT_OUT_CONFIRMATION}
+#: What confirms nothing that was asked for: that a plan is over is news, and kept to the hours of news.
+NEWS = {"plan-broken": "plan_missed"}
+#: Those of them that go back to where the question came from.
+REPLIES = frozenset({"answer", "opt-out"})
 
 #: Checks that read the words of a message.
 ABOUT_WORDS = frozenset(
@@ -152,6 +157,39 @@ class Gate:
             self.said.append(Said(account_id, action, facts, decision, links))
         return decision
 
+    def findings(
+        self,
+        account_id: int,
+        action: Action,
+        *,
+        parts: Mapping[str, Any] | None = None,
+        debt: Debt | None = None,
+        without: Collection[str] = (),
+        keep: bool = True,
+    ) -> list[Finding]:
+        """What each rule says of an agreement on its own, strictest first, for whoever weighs them one by one.
+
+        ``debt``: what is owed, where that is known better than by what is past due. ``without``: checks not asked.
+        """
+        facts = self.facts_of(account_id, action, parts)
+        if debt is not None:
+            facts = replace(facts, debt=debt)
+        rules, packs = self._asked(action, facts)
+        asked = [rule for rule in rules if rule.written.check not in without]
+        if keep:
+            decision = decide_by(asked, action, facts, versions=tuple(pack.version for pack in packs))
+            self.said.append(Said(account_id, action, facts, decision, {}))
+        return findings_of(asked, action, facts)
+
+    def allowances(self, account_id: int, action: Action) -> list[Allowance]:
+        """How far the limits on such contacts are used up, the one that leaves least first."""
+        action = self._addressed(account_id, action)
+        facts = self.facts_of(account_id, action)
+        rules, _ = self._asked(action, facts)
+        live = [rule for rule in rules if rule.begins <= self.at < rule.ends]
+        found = [allowance(rule.params, action, facts, self.at) for rule in live]
+        return sorted(filter(None, found), key=lambda one: (one.most - one.used, -one.days))
+
     def allowed_until(self, account_id: int, action: Action) -> datetime:
         """How long what is allowed now stays so, to a quarter of an hour; half a day at most."""
         facts = self.facts_of(account_id, action)
@@ -206,7 +244,7 @@ class Gate:
         known_parts: dict[str, Any] = {"Moratorium": moratorium} if moratorium else {}
         if known.born_on is not None:
             known_parts["Person"] = Person(born_on=known.born_on)
-        if others := tuple(self._of_other_accounts(account_id, known)):
+        if others := tuple(self._of_other_accounts(account_id, known, talked)):
             known_parts["AlsoReached"] = AlsoReached(person=others)
         if known.unread_since is not None:
             known_parts["Unread"] = Unread(received_at=known.unread_since)
@@ -233,11 +271,14 @@ class Gate:
             parts=known_parts | dict(parts or {}),
         )
 
-    def _of_other_accounts(self, account_id: int, known: Known) -> Iterator[Contact]:
-        """Contacts with the same person about their other accounts."""
+    def _of_other_accounts(self, account_id: int, known: Known, talked: Talked) -> Iterator[Contact]:
+        """Contacts with the same person about their other accounts; one that was about several is told once."""
+        told = set(talked.contacts)
         for other in known.accounts:
             if other != account_id:
-                yield from self.talked.get(other, Talked()).contacts
+                contacts = self.talked.get(other, Talked()).contacts
+                yield from (contact for contact in contacts if contact not in told)
+                told.update(contacts)
                 yield from known.sent.get(other, ())
 
     def _asked(self, action: Action, facts: Facts) -> tuple[list[Rule], tuple[Pack, ...]]:
@@ -349,6 +390,8 @@ def override_codes(decision: Decision) -> list[str]:
 
 def purpose_of(notice: Notice) -> str:
     """What a notice is for, as rules tell purposes apart."""
+    if notice.step_code == CONFIRMATION and notice.template in NEWS:
+        return NEWS[notice.template]
     if notice.step_code in PURPOSES:
         return PURPOSES[notice.step_code]
     if notice.case_id is None:

@@ -7,14 +7,16 @@ Calls are kept by the room above, which tells of them through ``Talks``.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import connection
-from django.db.models import Q
+from django.db.backends.utils import CursorWrapper
 
-from accounts.models import ContactPreference, Representative, Vulnerability
+from accounts import at_once
+from accounts.at_once import AS_IS, CLOCK, DAY, MOMENT, Question
 from dunning.gate.facts import AddressFact, Care, ConsentFact, Contact, Preference, SpeaksFor
 from dunning.gate.zones import Place
 
@@ -57,47 +59,73 @@ class Known:
 _PLACES = """
     SELECT id, timezone, timezone_stated_on, country, region, city, postal_code, phone, birth_date,
            ARRAY(SELECT a.id FROM accounts_account a WHERE a.customer_id = c.id ORDER BY a.id)
-      FROM accounts_customer c WHERE id = ANY(%s)
+      FROM accounts_customer c WHERE id = ANY(%(customers)s)
 """
 _POINTS = """
     SELECT customer_id, kind, value, use, line, source, shared, permitted FROM accounts_contactpoint
-     WHERE customer_id = ANY(%s) AND (valid_from IS NULL OR valid_from <= %s) AND (valid_to IS NULL OR valid_to >= %s)
+     WHERE customer_id = ANY(%(customers)s)
+       AND (valid_from IS NULL OR valid_from <= %(as_of)s) AND (valid_to IS NULL OR valid_to >= %(as_of)s)
 """
 #: The latest word on each purpose, channel and address; for extra calls every word counts.
 _CONSENTS = """
     SELECT DISTINCT ON (customer_id, channel, purpose, value, CASE purpose WHEN 'extra_calls' THEN at END)
            customer_id, channel, given, at, purpose, value, until
-      FROM accounts_consent WHERE customer_id = ANY(%s) AND at <= %s
+      FROM accounts_consent WHERE customer_id = ANY(%(customers)s) AND at <= %(at)s
      ORDER BY customer_id, channel, purpose, value, CASE purpose WHEN 'extra_calls' THEN at END, at DESC
 """
 _SENT = """
     SELECT customer_id, account_id, channel, sent_at, address, step_code, template, state FROM dunning_notice
-     WHERE customer_id = ANY(%s) AND sent_at > %s AND sent_at <= %s ORDER BY sent_at
+     WHERE customer_id = ANY(%(customers)s) AND sent_at > %(since)s AND sent_at <= %(at)s ORDER BY sent_at
 """
 _RECEIVED = """
     SELECT customer_id, account_id, channel, received_at, sender, intent = 'opt_out' AND state IN ('new', 'waiting')
       FROM dunning_inboundmessage
-     WHERE customer_id = ANY(%s) AND received_at > %s AND received_at <= %s AND intent NOT IN ('auto_reply', 'bounce')
+     WHERE customer_id = ANY(%(customers)s) AND received_at > %(since)s AND received_at <= %(at)s
+       AND intent NOT IN ('auto_reply', 'bounce')
      ORDER BY received_at
 """
+_PREFERENCES = """
+    SELECT customer_id, kind, wanted, weekdays, opens, closes, place, channel, starts_at, ends_at
+      FROM accounts_contactpreference
+     WHERE customer_id = ANY(%(customers)s) AND (ends_at IS NULL OR ends_at > %(at)s) ORDER BY id
+"""
+_SPEAKERS = """
+    SELECT customer_id, role, since, until, may_be_told, written_to_at, answered_at, name FROM accounts_representative
+     WHERE customer_id = ANY(%(customers)s) AND (until IS NULL OR until > %(at)s) AND since <= %(at)s ORDER BY id
+"""
+_CARE = """
+    SELECT customer_id, severity, needs, review_on FROM accounts_vulnerability
+     WHERE customer_id = ANY(%(customers)s) AND (ended_on IS NULL OR ended_on > %(as_of)s) AND noted_on <= %(as_of)s
+     ORDER BY id
+"""
+_QUESTIONS = {
+    "points": Question(_POINTS, [AS_IS] * 8),
+    "places": Question(_PLACES, [AS_IS, AS_IS, DAY, AS_IS, AS_IS, AS_IS, AS_IS, AS_IS, DAY, AS_IS]),
+    "consents": Question(_CONSENTS, [AS_IS, AS_IS, AS_IS, MOMENT, AS_IS, AS_IS, MOMENT]),
+    "sent": Question(_SENT, [AS_IS, AS_IS, AS_IS, MOMENT, AS_IS, AS_IS, AS_IS, AS_IS]),
+    "received": Question(_RECEIVED, [AS_IS, AS_IS, AS_IS, MOMENT, AS_IS, AS_IS]),
+    "preferences": Question(_PREFERENCES, [AS_IS] * 4 + [CLOCK, CLOCK, AS_IS, AS_IS, MOMENT, MOMENT]),
+    "speakers": Question(_SPEAKERS, [AS_IS, AS_IS, MOMENT, MOMENT, AS_IS, MOMENT, MOMENT, AS_IS]),
+    "care": Question(_CARE, [AS_IS, AS_IS, AS_IS, DAY]),
+}
+#: So few customers are read with one question instead of eight.
+FEW = 8
 
 
 def read(customer_ids: Collection[int], *, at: datetime, as_of: date) -> dict[int, Known]:
-    """Eight queries, whatever the number of customers."""
+    """One query for a few customers, eight for any number."""
     keys = sorted(set(customer_ids))
     found = {key: Known() for key in keys}
-    since = at - LOOKS_BACK
     numbers: dict[int, list[str]] = defaultdict(list)
     with connection.cursor() as cursor:
-        cursor.execute(_POINTS, [keys, as_of, as_of])
-        for customer, kind, value, use, line, source, shared, permitted in cursor:
+        ask = _asker(cursor, {"customers": keys, "at": at, "since": at - LOOKS_BACK, "as_of": as_of})
+        for customer, kind, value, use, line, source, shared, permitted in ask("points"):
             found[customer].points[value] = AddressFact(
                 use=use, line=line, source=source, shared=shared, permitted=permitted
             )
             if kind == "phone":
                 numbers[customer].append(value)
-        cursor.execute(_PLACES, [keys])
-        for key, zone, stated_on, country, region, city, postal_code, phone, born_on, accounts in cursor:
+        for key, zone, stated_on, country, region, city, postal_code, phone, born_on, accounts in ask("places"):
             found[key].born_on, found[key].accounts = born_on, accounts
             on_file = dict.fromkeys([*([phone] if phone else []), *numbers[key]])
             found[key].place = Place(
@@ -109,13 +137,11 @@ def read(customer_ids: Collection[int], *, at: datetime, as_of: date) -> dict[in
                 postal_code=postal_code,
                 numbers=tuple(on_file),
             )
-        cursor.execute(_CONSENTS, [keys, at])
-        for customer, channel, given, told_at, purpose, value, until in cursor:
+        for customer, channel, given, told_at, purpose, value, until in ask("consents"):
             found[customer].consents.append(
                 ConsentFact(channel=channel, given=given, at=told_at, purpose=purpose, value=value, until=until)
             )
-        cursor.execute(_SENT, [keys, since, at])
-        for customer, account, channel, sent_at, address, step, template, state in cursor:
+        for customer, account, channel, sent_at, address, step, template, state in ask("sent"):
             found[customer].sent[account].append(
                 Contact(
                     at=sent_at,
@@ -127,50 +153,58 @@ def read(customer_ids: Collection[int], *, at: datetime, as_of: date) -> dict[in
                     result="no_connect_invalid" if state == "bounced" and channel == "voice" else "",
                 )
             )
-        cursor.execute(_RECEIVED, [keys, since, at])
-        for customer, account, channel, received_at, sender, unread in cursor:
+        for customer, account, channel, received_at, sender, unread in ask("received"):
             if unread and found[customer].unread_since is None:
                 found[customer].unread_since = received_at
             contact = Contact(at=received_at, channel=channel, direction="inbound", address=sender)
             if account is not None:
                 found[customer].sent[account].append(contact)
-    _read_people(found, keys, at=at, as_of=as_of)
+        _read_people(ask, found)
     return found
 
 
-def _read_people(found: dict[int, Known], keys: list[int], *, at: datetime, as_of: date) -> None:
-    for wish in ContactPreference.objects.filter(Q(ends_at=None) | Q(ends_at__gt=at), customer__in=keys):
-        found[wish.customer_id].preferences.append(
+#: Gives the rows of a question.
+Ask = Callable[[str], Iterable[Sequence[Any]]]
+
+
+def _asker(cursor: CursorWrapper, given: Mapping[str, Any]) -> Ask:
+    """All questions at once for a few customers, else each when it is its turn."""
+    if len(given["customers"]) <= FEW:
+        return at_once.tuples(cursor, _QUESTIONS, given).__getitem__
+
+    def ask(name: str) -> Iterable[Sequence[Any]]:
+        cursor.execute(_QUESTIONS[name].sql, given)
+        return cursor
+
+    return ask
+
+
+def _read_people(ask: Ask, found: dict[int, Known]) -> None:
+    for key, kind, wanted, weekdays, opens, closes, place, channel, starts_at, ends_at in ask("preferences"):
+        found[key].preferences.append(
             Preference(
-                kind=wish.kind,
-                wanted=wish.wanted,
-                weekdays=tuple(wish.weekdays),
-                opens=wish.opens,
-                closes=wish.closes,
-                place=wish.place,
-                channel=wish.channel,
-                starts_at=wish.starts_at,
-                ends_at=wish.ends_at,
+                kind=kind,
+                wanted=wanted,
+                weekdays=tuple(weekdays),
+                opens=opens,
+                closes=closes,
+                place=place,
+                channel=channel,
+                starts_at=starts_at,
+                ends_at=ends_at,
             )
         )
-    for person in Representative.objects.filter(Q(until=None) | Q(until__gt=at), customer__in=keys, since__lte=at):
-        found[person.customer_id].represented_by.append(
+    for key, role, since, until, may_be_told, written_to_at, answered_at, name in ask("speakers"):
+        found[key].represented_by.append(
             SpeaksFor(
-                role=person.role,
-                since=person.since,
-                until=person.until,
-                may_be_told=person.may_be_told,
-                written_to_at=person.written_to_at,
-                answered_at=person.answered_at,
-                name=person.name,
+                role=role,
+                since=since,
+                until=until,
+                may_be_told=may_be_told,
+                written_to_at=written_to_at,
+                answered_at=answered_at,
+                name=name,
             )
         )
-    noted = Vulnerability.objects.filter(Q(ended_on=None) | Q(ended_on__gt=as_of), customer__in=keys)
-    for circumstance in noted.filter(noted_on__lte=as_of):
-        found[circumstance.customer_id].care.append(
-            Care(
-                severity=circumstance.severity,
-                needs=frozenset(circumstance.needs),
-                review_on=circumstance.review_on,
-            )
-        )
+    for key, severity, needs, review_on in ask("care"):
+        found[key].care.append(Care(severity=severity, needs=frozenset(needs), review_on=review_on))

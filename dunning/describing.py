@@ -34,6 +34,7 @@ def describe(rules: PolicyRules) -> list[str]:
         "also when days are caught up.",
         _fees(rules),
         _children(rules),
+        *_after_broken(rules),
         *(_sentence(rules, step) for step in rules.steps),
     ]
 
@@ -162,6 +163,16 @@ def _late_fee(fee: FeeRule, nothing: str) -> str:
     if fee.combine == "sum":
         return f"{flat} and {part}"
     return f"{flat} or {part}, whichever is {'less' if fee.combine == 'min' else 'more'}"
+
+
+def _after_broken(rules: PolicyRules) -> list[str]:
+    if not rules.after_broken:
+        return []
+    return [
+        f"After a broken promise or plan a case that has not reached {rules.after_broken} goes on there without "
+        "waiting for its day; steps before it that were not taken are passed over, and what hurts waits for a new "
+        "warning."
+    ]
 
 
 def _children(rules: PolicyRules) -> str:

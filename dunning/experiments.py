@@ -8,13 +8,13 @@ and the assignment is written down once, on that day. ``dunning.experiment_cours
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 
 from dunning.models import Arm, Assignment, Experiment
 from dunning.policy import PolicyRules
@@ -201,10 +201,19 @@ class Membership(NamedTuple):
     running: bool
 
 
-def arm_of(account_id: int) -> list[Membership]:
-    """The arms of an account, the latest first, for its page. One query."""
-    rows = Assignment.objects.filter(account=account_id).select_related("experiment", "arm").order_by("-on", "-pk")
+def arms_of(account_id: int) -> QuerySet[Assignment]:
+    """The assignments of an account, the latest first; ``memberships`` tells them."""
+    return Assignment.objects.filter(account=account_id).select_related("experiment", "arm").order_by("-on", "-pk")
+
+
+def memberships(rows: Iterable[Assignment]) -> list[Membership]:
+    """The arms of an account, for its page. No query."""
     return [
         Membership(row.experiment.name, row.arm.code, row.on, row.experiment.state == Experiment.State.RUNNING)
         for row in rows
     ]
+
+
+def arm_of(account_id: int) -> list[Membership]:
+    """The arms of an account, the latest first. One query."""
+    return memberships(arms_of(account_id))

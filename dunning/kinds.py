@@ -5,6 +5,7 @@ from __future__ import annotations
 CASE_OPENED = "dunning.case.opened"
 CASE_CLOSED = "dunning.case.closed"
 CASE_MIGRATED = "dunning.case.migrated"
+CASE_RE_ENTERED = "dunning.case.re_entered"
 STEP_TAKEN = "dunning.step.taken"
 STEP_WAITING = "dunning.step.waiting"
 TASK_REQUESTED = "dunning.task.requested"

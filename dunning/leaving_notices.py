@@ -10,7 +10,7 @@ from typing import Any
 
 from accounts import events
 from accounts.models import Service, UnreachableAddress
-from dunning import composing, contact, holding, kinds, notice_texts, policy, reading, workdays
+from dunning import composing, confirming, contact, holding, kinds, notice_texts, policy, reading, workdays
 from dunning.gate.checks.cards import OurNumbers
 from dunning.gate.decision import HOLD, Decision
 from dunning.gateways.base import Gateway, Message, Outcome
@@ -37,14 +37,22 @@ class LeavingNotices(Pass):
     def breaker_key(self, row: Notice) -> str:
         return row.channel
 
+    def look(self, facts: Mapping[int, AccountFacts], rows: Sequence[Any]) -> None:
+        super().look(facts, rows)
+        self.confirmed = confirming.Leaving(rows, self.roads.agreements)
+
     def objection(self, row: Notice, fact: AccountFacts) -> tuple[str, datetime | None]:
         """Why it may not leave now: with a moment it waits until then, without it is withdrawn."""
         purpose = contact.purpose_of(row)
+        confirms = row.step_code == contact.CONFIRMATION
+        if confirms and (reason := self.confirmed.over(row)):
+            return reason, None
         if purpose == contact.OPT_OUT_CONFIRMATION and self._is_late(row):
             return "the minutes in which an opt-out may be confirmed are over", None
-        if purpose not in contact.ANSWERS and (reason := self._no_longer_due(row, fact)):
+        if row.step_code not in contact.PURPOSES and (reason := self._no_longer_due(row, fact)):
             return reason, None
-        if purpose not in contact.ANSWERS and row.channel not in fact.reachable() and not self._fall_back(row, fact):
+        goes_back = row.step_code in contact.REPLIES
+        if not goes_back and row.channel not in fact.reachable() and not self._fall_back(row, fact):
             return "no usable address on any channel" if row.fallbacks else "no usable address on this channel", None
         if not self.roads.careful:
             return "", None
@@ -131,7 +139,7 @@ class LeavingNotices(Pass):
             fact, purpose = facts[row.account_id], contact.purpose_of(row)
             if row.template == contact.HELP_FIRST:
                 bills, purpose = [], "query_reply" if purpose in contact.ANSWERS else "help"
-            elif not bills and purpose not in contact.ANSWERS:
+            elif not bills and row.step_code not in contact.PURPOSES:
                 self._withdraw([(row, "nothing is open on its bills")])
                 continue
             message = composing.compose(
@@ -143,6 +151,7 @@ class LeavingNotices(Pass):
                 as_of=self.as_of,
                 manner=self.gate.manner_of(fact.pk),
                 wordings=wordings,
+                agreed=self.confirmed.agreed(row),
             )
             if self.roads.careful and (reason := self._unsayable(row, fact, purpose, message)):
                 if self._fall_back(row, fact):

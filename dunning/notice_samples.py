@@ -118,6 +118,14 @@ def _usual(language: str, country: str, house: House, today: date) -> NoticeFact
         instalments=tuple(
             InstalmentLine(due_on=today + timedelta(days=30 * one), amount=Decimal("14.97")) for one in (1, 2, 3)
         ),
+        extended_until=today + timedelta(days=21),
+        settled_amount=Decimal("30.00"),
+        settled_balance=Decimal("44.90"),
+        settled_by=today + timedelta(days=14),
+        disputed_amount=Decimal("12.50"),
+        outcome_words="The call was made from this line.",
+        disputed_bill=bill.ref,
+        credited_amount=Decimal("12.50"),
         opt_out_url=f"{house.url}/stop/A-10042~4f0aT2mNw1xQb7Zc/",
         wait_until=today + timedelta(days=10),
         answer_by=today + timedelta(days=5),

@@ -49,6 +49,12 @@ PURPOSES = {
     "paid-thanks": "query_reply",
     "promise-confirmation": "customer_request",
     "plan-confirmation": "customer_request",
+    "extension-confirmation": "customer_request",
+    "settlement-offer": "customer_request",
+    "settlement-paid": "customer_request",
+    "dispute-upheld": "customer_request",
+    "dispute-rejected": "customer_request",
+    "plan-broken": "plan_missed",
     "stop-confirmation": "opt_out_confirmation",
     "hardship-help": "help_first",
 }

@@ -167,6 +167,8 @@ class PolicyRules:
     limits_children: bool
     steps: tuple[StepRule, ...]
     counts_working_days: bool = False
+    #: Code of the step at which a case comes in again after a broken promise or plan; empty: where it stands.
+    after_broken: str = ""
 
     @property
     def actor(self) -> str:
@@ -186,6 +188,10 @@ class PolicyRules:
 
     def step(self, code: str) -> StepRule | None:
         return next((step for step in self.steps if step.code == code), None)
+
+    def place(self, code: str) -> int:
+        """How many steps come before that one, once the due date has passed; -1 for one that is none of them."""
+        return next((place for place, step in enumerate(self.after_due) if step.code == code), -1)
 
     def speaks(self, currency: str) -> bool:
         """Whether all its amounts name that currency."""
@@ -222,6 +228,29 @@ def left_behind(
         if step.hurts and (place > reached or step.code in ahead)
     }
     return tuple(step for step in rules.after_due[:reached] if step.code not in had and step.code not in rests_on)
+
+
+class ReEntry(NamedTuple):
+    """Where a case goes on after a broken promise or plan."""
+
+    step: StepRule
+    passed_over: tuple[StepRule, ...]
+
+
+def re_entry(rules: PolicyRules, *, stage: str, done: Mapping[str, Done]) -> ReEntry | None:
+    """The step at which a case comes in again, and those before it that it passes over; None: it goes on as it stands.
+
+    Nobody goes back: a case that has reached the step already stays where it is. The warning of what hurts is not
+    passed over.
+    """
+    place = rules.place(rules.after_broken)
+    if place < 0 or rules.place(stage) >= place:
+        return None
+    step = rules.after_due[place]
+    had = {code for code, turn in done.items() if turn.over}
+    if step.code in had:
+        return None
+    return ReEntry(step, left_behind(rules, stage=step.code, had=had, ahead={step.code}))
 
 
 class JudgedBill(NamedTuple):
@@ -278,6 +307,8 @@ class CaseFacts:
     warnings: Mapping[str, WarningFact] = field(default_factory=dict)
     warnings_from: date = date.min
     working_day: bool = True
+    #: Code of the step at which the case came in again: up to it no step waits for its day.
+    re_entered_at: str = ""
     #: Steps count working days of this market (country, region) instead of every day.
     counted_in: tuple[str, str] | None = None
 
@@ -370,11 +401,12 @@ def decide(rules: PolicyRules, facts: CaseFacts) -> Answer:
     # What a hold covers comes back the day after its end, and may make a step due earlier.
     looks: list[date] = [end] if (end := _first_hold_end(facts)) else []
     hurting_waits = False
-    for step in rules.after_due:
+    re_entered = rules.place(facts.re_entered_at)
+    for place, step in enumerate(rules.after_due):
         done = facts.done.get(step.code)
         if done is not None and done.over:
             continue
-        if age < step.day:
+        if age < step.day and place > re_entered:
             looks.append(facts.day_in(step.day - age))
             break
         repeat = done.repeat if done else 0
@@ -499,11 +531,12 @@ def outlook(rules: PolicyRules, facts: CaseFacts) -> Upcoming | None:
         earliest = max(earliest, facts.last_step_on + timedelta(days=max(rules.min_gap_days, 1)))
     if (end := _first_hold_end(facts)) and facts.stopped:
         earliest = max(earliest, end)
-    for step in rules.after_due:
+    re_entered = rules.place(facts.re_entered_at)
+    for place, step in enumerate(rules.after_due):
         done = facts.done.get(step.code)
         if (done is not None and done.over) or not step.only_if.includes(facts.traits):
             continue
-        on = max(earliest, facts.day_in(step.day - age))
+        on = max(earliest, facts.day_in(step.day - age)) if place > re_entered else earliest
         if step.hurts and (warning := facts.warnings.get(step.warned_by)) and warning.delivered_on:
             on = max(on, warning.delivered_on + timedelta(days=step.notice_days or 0), warning.pay_by or on)
         return Upcoming(step.code, on)

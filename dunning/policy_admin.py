@@ -315,7 +315,7 @@ class PolicyVersionAdmin(ModelAdmin):
                 "fields": (
                     ("late_fee", "late_fee_percent", "late_fee_combine"),
                     ("reconnection_fee", "agency"),
-                    ("limits_children",),
+                    ("limits_children", "after_broken"),
                 )
             },
         ),

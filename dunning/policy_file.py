@@ -32,7 +32,7 @@ COMBINED = ("sum", "min", "max")
 
 TOP = (
     "code", "name", "priority", "applies_to", "enters", "exits", "min_gap_days", "calendar", "fees", "agency",
-    "limits_children", "steps",
+    "limits_children", "after_broken", "steps",
 )  # fmt: skip
 AUDIENCE = ("kind", "product", "segment", "min_tenure_days")
 #: What every step may say, and what only steps of one action may; in the order of the file.
@@ -184,6 +184,7 @@ def check(document: Mapping[str, Any]) -> list[Problem]:
         found.add("steps", "is missing" if steps is None else "must be a list of steps")
     else:
         found.steps(steps, agency=document.get("agency"))
+        found.after_broken(document.get("after_broken"), steps)
     return found.problems
 
 
@@ -365,6 +366,18 @@ class _Findings:
         elif action == policy.WRITE_OFF and not _absent(step.get("approval")):
             self.one_of(step["approval"], f"{path}.approval", ("required",))
 
+    def after_broken(self, code: Any, steps: Sequence[Any]) -> None:
+        """A case comes in again at a step of its own, and not at one that belongs to a bill."""
+        if _absent(code) or not self.code(code, "after_broken"):
+            return
+        named = next((step for step in steps if isinstance(step, Mapping) and step.get("code") == code), None)
+        if named is None:
+            # A form checks itself without its steps, and again with them.
+            if steps:
+                self.add("after_broken", f"'{code}' is no step of this policy")
+        elif _is_whole(named.get("day")) and named["day"] < 0:
+            self.add("after_broken", f"'{code}' is sent before the due date, when nothing can be broken")
+
     def warning(self, steps: Sequence[Any], place: int) -> None:
         """What hurts names the notice that warned of it: of this policy, of the case, and earlier."""
         step, path = steps[place], f"steps[{place}]"
@@ -433,6 +446,8 @@ def tidy(document: Mapping[str, Any]) -> dict[str, Any]:
         tidied["calendar"]["count"] = calendar["count"]
     if document.get("limits_children"):
         tidied["limits_children"] = True
+    if document.get("after_broken"):
+        tidied["after_broken"] = document["after_broken"]
     tidied["steps"] = [tidy_step(step) for step in sorted(document["steps"], key=lambda step: int(step["day"]))]
     return tidied
 

@@ -111,6 +111,7 @@ _FIELD_OF = {
     "fees.reconnection_fee": "reconnection_fee",
     "agency": "agency",
     "limits_children": "limits_children",
+    "after_broken": "after_broken",
 }
 
 
@@ -148,7 +149,7 @@ class VersionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own is
         fields = (
             "name", "priority", "enter_min_amount", "enter_min_days", "exit_max_amount", "min_gap_days",
             "calendar_country", "calendar_region", "calendar_roll", "calendar_count", "late_fee", "reconnection_fee",
-            "agency", "limits_children",
+            "agency", "limits_children", "after_broken",
         )  # fmt: skip
         labels = {
             "enter_min_days": "Days past due, at least",
@@ -156,11 +157,13 @@ class VersionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own is
             "calendar_country": "Country",
             "calendar_region": "Region",
             "limits_children": "Limit the services of accounts that this one pays for",
+            "after_broken": "After a broken promise or plan, on at",
         }
         help_texts = {
             "priority": "Higher is asked first; the first policy that applies is taken",
             "calendar_country": "Whose public holidays count, such as US",
             "agency": "For steps that name none",
+            "after_broken": "The code of a step: those before it are passed over; empty: where the case stands",
         }
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -195,6 +198,7 @@ class VersionForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own is
             "fees": {"late_fee": self._late_fee(), "reconnection_fee": said.get("reconnection_fee")},
             "agency": said.get("agency") or None,
             "limits_children": bool(said.get("limits_children")),
+            "after_broken": (said.get("after_broken") or "").strip() or None,
             "steps": steps,
         }
 
@@ -297,10 +301,17 @@ class StepFormSet(PaginationInlineFormSet):
         if any(form.errors for form in self.forms if form not in self.deleted_forms):
             return
         kept = self._kept()
-        document = {"code": "any", "agency": self.instance.agency, "steps": [form.said() for form in kept]}
+        document = {
+            "code": "any",
+            "agency": self.instance.agency,
+            "after_broken": self.instance.after_broken,
+            "steps": [form.said() for form in kept],
+        }
         for problem in policy_file.check(document):
             beginning, _, rest = problem.path.partition("].")
             place = beginning.removeprefix("steps[")
+            if problem.path == "after_broken":
+                raise forms.ValidationError(f"After a broken promise or plan: {problem.reason}.")
             if not place.isdigit():
                 continue  # the agency's own: the form above says it
             name = rest.replace("only_if.", "only_").partition(".")[0].partition("[")[0]
@@ -323,6 +334,7 @@ def missing(form: VersionForm, steps: StepFormSet) -> list[str]:
         if step not in steps.deleted_forms:
             where = step.data.get(step.add_prefix("code")) or f"Step {place}"
             found += [f"{where}, {_label(step, name)}: {text}" for name, texts in step.errors.items() for text in texts]
+    found += steps.non_form_errors()
     return found
 
 

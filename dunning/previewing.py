@@ -10,7 +10,8 @@ from django.db.models import F
 
 from accounts.models import Account, Bill, Customer, Service
 from accounts.refusals import Refused
-from dunning import composing, contact, policy, reading, rulebook
+from dunning import composing, confirming, contact, policy, reading, rulebook
+from dunning.confirming import Agreed
 from dunning.gateways.base import Message
 from dunning.models import Case, Notice, PolicyVersion
 from dunning.policy import PolicyRules, StepRule
@@ -147,6 +148,31 @@ def preview_text(
         length = sms_segments(message.text) if channel == "sms" else None
         shown.append(Preview(channel, message, length, remarks))
     return shown
+
+
+def preview_confirmation(*, template: str, account_id: int, agreed: Agreed, at: datetime, as_of: date) -> Preview:
+    """A confirmation as it would go to the account's customer now, by the channel it would take first.
+
+    Nothing is written or sent. Raises ``CannotPreview`` where it cannot be said, with the reason.
+    """
+    account = Account.objects.select_related("customer").get(pk=account_id)
+    channels = confirming.channels_for(account, as_of=as_of, at=at)
+    fact = reading.read([account.pk], as_of=as_of)[account.pk]
+    said = replace(fact, contact=dict.fromkeys(NEEDS.values(), NO_ADDRESS) | fact.contact)
+    channel = channels[0] if channels else "letter"
+    notice = Notice(
+        account_id=account.pk, customer=account.customer, key="preview", step_code=contact.CONFIRMATION,
+        template=template, channel=channel, currency=account.currency,
+    )  # fmt: skip
+    manner = contact.Gate({fact.pk: fact}, at=at, as_of=as_of).manner_of(fact.pk)
+    try:
+        message = composing.compose(
+            notice, said, account.customer, _details(notice.bill_refs), (), as_of=as_of, manner=manner, agreed=agreed
+        )
+    except ValueError as problem:
+        raise CannotPreview(f"{problem}.") from problem
+    remarks = () if channels else ("No channel reaches the customer: tell them by telephone, or by hand.",)
+    return Preview(channel, message, sms_segments(message.text) if channel == "sms" else None, remarks)
 
 
 def owing_account(*, as_of: date, language: str = "") -> str:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from dunning.channel_health import ChannelHealth
+from dunning.confirming import Agreements, nothing_agreed
 from dunning.contact import nobody_talked
 from dunning.contact_facts import Talks
 from dunning.gateways.opening import open_message_gateway, open_network_gateway
@@ -33,6 +34,8 @@ class Roads:
     careful: bool = True
     #: Who knows of calls: the room above.
     talks: Talks = nobody_talked
+    #: Who knows how agreements stand: the room above.
+    agreements: Agreements = nothing_agreed
     #: These packs alone, where a replay names some.
     only_packs: tuple[str, ...] | None = None
     breakers: dict[str, CircuitBreaker] = field(default_factory=lambda: defaultdict(CircuitBreaker))
@@ -64,7 +67,9 @@ class Roads:
             self.health.close()
 
 
-def roads_from_settings(*, now: Callable[[], datetime], talks: Talks = nobody_talked) -> Roads:
+def roads_from_settings(
+    *, now: Callable[[], datetime], talks: Talks = nobody_talked, agreements: Agreements = nothing_agreed
+) -> Roads:
     """The gateways that the settings name; ``outbox`` keeps a channel inside the desk."""
     messages = {channel: _message_road(channel, now=now) for channel in CHANNELS}
     chosen = settings.GATEWAYS["network"]
@@ -76,7 +81,9 @@ def roads_from_settings(*, now: Callable[[], datetime], talks: Talks = nobody_ta
     health = ChannelHealth(settings.REDIS_URL, desk=desk_name())
     known = health.of([*CHANNELS, "network"])
     breakers = defaultdict(CircuitBreaker, {channel: told.breaker() for channel, told in known.items()})
-    return Roads(messages, network, talks=talks, breakers=breakers, health=health, paces=_paces())
+    return Roads(
+        messages, network, talks=talks, agreements=agreements, breakers=breakers, health=health, paces=_paces()
+    )
 
 
 def _message_road(channel: str, *, now: Callable[[], datetime]) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from accounts import at_once
 from accounts.refusals import Refused
 from dunning.gate.packs import EVERYWHERE, Change, Pack, PackError, changed, direction, shipped
 from dunning.models import MarketPacks, PackChange, RulePackVersion
@@ -49,19 +50,21 @@ class InForce:
 
 
 def in_force() -> InForce:
-    """As the database says at this moment: two small queries.
+    """As the database says at this moment: one small query.
 
     A value that its rule cannot take any more, because the desk was upgraded since, is left out: ``out_of_place`` names
     it.
     """
-    rows = PackChange.objects.filter(state=PackChange.State.IN_FORCE).order_by("pack", "rule", "parameter")
+    found = at_once.rows(
+        changes=PackChange.objects.filter(state=PackChange.State.IN_FORCE).order_by("pack", "rule", "parameter"),
+        markets=MarketPacks.objects.exclude(decided_at=None).order_by("market"),
+    )
     changes = tuple(
         (row.pack, row.rule, row.parameter, json.dumps(row.value, sort_keys=True))
-        for row in rows
+        for row in found["changes"]
         if not _is_own(row.pack, row.rule, row.parameter, row.value)
     )
-    chosen = MarketPacks.objects.exclude(decided_at=None).order_by("market").values_list("market", "packs")
-    markets = tuple((market, tuple(packs)) for market, packs in chosen)
+    markets = tuple((row.market, tuple(row.packs)) for row in found["markets"])
     return InForce(_built(changes), markets, (changes, markets))
 
 

@@ -61,6 +61,7 @@ def rules_from(version: PolicyVersion, steps: Iterable[Step]) -> PolicyRules:
         limits_children=version.limits_children,
         steps=tuple(sorted(map(_step, steps), key=lambda rule: (rule.day, rule.position))),
         counts_working_days=version.calendar_count == "working_days",
+        after_broken=version.after_broken,
     )
 
 

@@ -10,7 +10,7 @@ holds now. Two strategies are played side by side on the same reading, so that w
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -22,7 +22,7 @@ from django.db import connection, transaction
 from accounts import position, status, taking_effect
 from accounts.models import Account, AccountStatus, Bill, Service
 from accounts.money import from_mills, plain
-from dunning import policy, reading, rulebook, segments, workdays
+from dunning import policy, re_entry, reading, rulebook, segments, workdays
 from dunning.choosing import Strategy
 from dunning.day import BillAhead, Day
 from dunning.decide import bills_ahead
@@ -76,6 +76,9 @@ class Ahead:
     holds_end: Mapping[int, date] = field(default_factory=dict)
     #: Accounts whose dispute ends against them on that day: earlier warnings justify nothing any more.
     disputes_lost: Mapping[int, date] = field(default_factory=dict)
+    #: Accounts on which a promise or plan is broken on that day: where their policy says so, their cases go on at a
+    #: step of its choice.
+    broken: Mapping[int, Collection[date]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -312,6 +315,12 @@ class _Played:
             if lost_on is not None and fact.case is not None and (lost_on == day or (first and lost_on < day)):
                 fact.case = fact.case._replace(warnings_from=lost_on)
                 self.woken.add(pk)
+            if fact.case is not None and any(day in self.question.ahead.broken.get(one, ()) for one in chunk.group[pk]):
+                rules = self.pinned[fact.case.version_id]
+                if rules.after_broken:
+                    entry = policy.re_entry(rules, stage=fact.case.stage, done=fact.done)
+                    re_entry.carry(fact, entry, as_of=day)
+                    self.woken.add(pk)
             if pk in self.woken:
                 self._settle(fact)
         for pk, (contact, refused) in chunk.reach.get(day, {}).items():

@@ -274,6 +274,7 @@ def _values(language: Language, chosen: NoticeTemplate, facts: NoticeFacts, pen:
     }
     if len(facts.bills) == 1:
         raw["one_bill"] = facts.bills[0].ref
+    raw |= {"disputed_bill": facts.disputed_bill, "outcome_words": facts.outcome_words}
     said = {name: clean for name, value in raw.items() if value is not None and (clean := _one_line(value))}
     for name in _REFERENCES & said.keys():
         said[name] = pen.kept_in_order(said[name])
@@ -290,7 +291,7 @@ def _values(language: Language, chosen: NoticeTemplate, facts: NoticeFacts, pen:
     return said
 
 
-_REFERENCES = frozenset({"account_ref", "help_phone", "iban", "transfer_reference", "one_bill"})
+_REFERENCES = frozenset({"account_ref", "help_phone", "iban", "transfer_reference", "one_bill", "disputed_bill"})
 
 
 def _amounts_and_days(facts: NoticeFacts, pen: _Pen) -> dict[str, str]:
@@ -304,7 +305,14 @@ def _amounts_and_days(facts: NoticeFacts, pen: _Pen) -> dict[str, str]:
         values |= {"one_bill_due": pen.day(bill.due_on), "one_bill_due_day": pen.month_and_day(bill.due_on)}
     if (paid := sum((bill.paid for bill in facts.bills), Decimal())) > 0:
         values["paid_so_far"] = pen.money(paid)
-    for name, day in (("pay_by", facts.pay_by), ("wait_until", facts.wait_until), ("answer_by", facts.answer_by)):
+    days = {
+        "pay_by": facts.pay_by,
+        "wait_until": facts.wait_until,
+        "answer_by": facts.answer_by,
+        "extended_until": facts.extended_until,
+        "settled_by": facts.settled_by,
+    }
+    for name, day in days.items():
         if day is not None:
             values |= {name: pen.day(day), f"{name}_day": pen.month_and_day(day)}
     if facts.suspension_on is not None:
@@ -315,6 +323,14 @@ def _amounts_and_days(facts: NoticeFacts, pen: _Pen) -> dict[str, str]:
             "promised_on": pen.day(facts.promised_on),
             "promised_day": pen.month_and_day(facts.promised_on),
         }
+    amounts = {
+        "settled_amount": facts.settled_amount,
+        "settled_balance": facts.settled_balance,
+        "disputed_amount": facts.disputed_amount,
+        "credited_amount": facts.credited_amount,
+        "disputed_rest": facts.disputed_rest,
+    }
+    values |= {name: pen.money(amount) for name, amount in amounts.items() if amount is not None}
     if facts.instalments:
         first = facts.instalments[0]
         values |= {

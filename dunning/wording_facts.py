@@ -90,6 +90,19 @@ class NoticeFacts:
     promised_amount: Decimal | None = None
     promised_on: date | None = None
     instalments: tuple[InstalmentLine, ...] = ()
+    extended_until: date | None = None
+    """Until when nothing is asked for: the last day of more time to pay."""
+    settled_amount: Decimal | None = None
+    """What is taken for all of `settled_balance` when it is there by `settled_by`."""
+    settled_balance: Decimal | None = None
+    settled_by: date | None = None
+    disputed_amount: Decimal | None = None
+    disputed_bill: str | None = None
+    credited_amount: Decimal | None = None
+    disputed_rest: Decimal | None = None
+    """What is owed after all of what was disputed, where a part was credited."""
+    outcome_words: str | None = None
+    """What we found when we looked into a dispute, in the words of whoever decided it."""
     advice: str | None = None
     """Where free debt advice is to be had, where a market requires the pointer."""
     regulator: str | None = None

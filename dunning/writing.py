@@ -316,6 +316,7 @@ def document_of(version: PolicyVersion) -> dict[str, Any]:
             "fees": {"late_fee": version.late_fee or None, "reconnection_fee": version.reconnection_fee or None},
             "agency": version.agency,
             "limits_children": version.limits_children,
+            "after_broken": version.after_broken,
             "steps": [
                 {key: getattr(step, key) for key in policy_file.STEP} for step in version.steps.order_by("position")
             ],
@@ -383,6 +384,7 @@ def _columns(tidied: Mapping[str, Any]) -> dict[str, Any]:
         "reconnection_fee": tidied["fees"]["reconnection_fee"],
         "agency": tidied["agency"] or "",
         "limits_children": tidied.get("limits_children", False),
+        "after_broken": tidied.get("after_broken", ""),
     }
 
 

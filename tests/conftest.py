@@ -29,8 +29,8 @@ def pytest_configure() -> None:
 #: What data migrations put there (roles, dispositions) outlives the clean-up, so that no test depends on another's.
 _SEEDED = frozenset(
     {
-        "agents_disposition", "auth_group", "auth_group_permissions", "auth_permission", "django_content_type",
-        "dunning_holdrule", "dunning_segment",
+        "agents_disposition", "agents_disputeclock", "auth_group", "auth_group_permissions", "auth_permission",
+        "django_content_type", "dunning_holdrule", "dunning_segment",
     }
 )  # fmt: skip
 _flush_of_django = DatabaseOperations.sql_flush

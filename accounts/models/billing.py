@@ -82,7 +82,8 @@ class Payment(models.Model):
 
 
 class Adjustment(models.Model):
-    """A credit (negative) or a debit (positive) of billing; or of the desk: a write-off, an upheld dispute.
+    """A credit (negative) or a debit (positive) of billing; or of the desk: a write-off, an upheld dispute,
+    what a settlement lets go of (positive where it is owed again).
 
     The desk's own credit for an upheld dispute counts until billing's adjustment with the same ``dispute_ref``
     arrives, and billing's charge with a ``fee_ref`` replaces the desk's fee: never both.
@@ -92,6 +93,7 @@ class Adjustment(models.Model):
         BILLING = "billing", "From billing"
         DISPUTE = "dispute", "Upheld dispute, until billing's credit"
         WRITE_OFF = "write_off", "Write-off"
+        SETTLEMENT = "settlement", "Let go in a settlement"
 
     ref = fields.ref()
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="adjustments")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
+
+from accounts.models import fields
 
 
 class Team(models.Model):
@@ -19,6 +22,19 @@ class Agent(AbstractUser):
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.SET_NULL, related_name="agents")
     #: Light, dark, or as the device says.
     theme = models.CharField(max_length=8, blank=True, default="")
+    #: The language of the desk for this person; empty: as the browser asks.
+    interface_language = models.CharField(max_length=8, blank=True, default="")
+    #: Whether the script shows every hint; whoever knows the work switches them off and keeps the warnings.
+    hints = models.BooleanField(default=True)
+    #: Skills. Nothing stated: no account is kept from them for it.
+    languages = ArrayField(
+        models.CharField(max_length=10), default=list, blank=True, help_text="Languages spoken, such as en, es, de"
+    )
+    segments = ArrayField(
+        models.CharField(max_length=80), default=list, blank=True, help_text="Segments of accounts worked on"
+    )
+    products = ArrayField(models.CharField(max_length=80), default=list, blank=True, help_text="Products known")
+    most_overdue = fields.amount(null=True, blank=True, help_text="Accounts that owe more go to others")
 
     class Meta(AbstractUser.Meta):
         verbose_name = "agent"

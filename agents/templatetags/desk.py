@@ -1,4 +1,7 @@
-"""Amounts, moments, icons and score bars for the desk's pages. Nothing here reads the clock or the database."""
+"""Amounts, moments, icons and score bars for the desk's pages, as people write them in the language of the page.
+
+Nothing here reads the clock or the database.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +12,36 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from babel.dates import format_date, format_skeleton
 from babel.numbers import format_currency
 from django import template
 from django.forms import BoundField
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from accounts.models import Bill
 from accounts.models.account import ServiceStatus
 from accounts.money import quantize
 from accounts.position import bucket_of
 from agents import rights
-from agents.instalments import Instalment
+from agents.words import from_left, of_code, of_reason
+from agents.words import said as said_words
+from agents.words import within as within_words
+from dunning.gate.checks.frequency import Allowance
 
 register = template.Library()
 
 #: Parts of a score are told apart by six colours; words stand beside every one.
 PART_COLOURS = 6
+#: The same part has the same colour in every row; what comes first in any order has that of a warning.
+_ON_TOP = frozenset({"crisis", "callback", "pinned"})
+_COLOURS = {
+    "amount": 1, "chance": 2, "age": 3, "waiting": 3, "value": 4, "vulnerable": 4, "broken_promises": 5, "silence": 6,
+    "crisis": 5, "callback": 5, "pinned": 5,
+}  # fmt: skip
 #: Stands where there is no amount or date.
 NONE = "\N{EN DASH}"
 
@@ -36,12 +51,32 @@ def money(amount: Decimal | None, currency: str) -> str:
     """An amount with its currency sign and exactly the currency's decimals; a dash for none."""
     if amount is None:
         return NONE
-    written = format_currency(quantize(amount, currency), currency, locale="en", currency_digits=True)
+    written = format_currency(quantize(amount, currency), currency, locale=_locale(), currency_digits=True)
     # A sign that ends in a letter stands apart from the amount: AED 12.00.
-    return _SIGN.sub("\\1\N{NO-BREAK SPACE}", written)
+    return _apart(_SIGN.sub("\\1\N{NO-BREAK SPACE}", written))
 
 
 _SIGN = re.compile(r"^(-?[A-Z]{2,})(?=\d)")
+#: Languages whose way of writing amounts and dates is known here; the page has no others.
+_LOCALES = frozenset({"en", "de", "ar"})
+_RIGHT_TO_LEFT = frozenset({"ar"})
+_ARABIC = re.compile(r"[\u0600-\u06ff]")
+
+
+def _locale() -> str:
+    """Whose way of writing amounts and dates the page follows."""
+    language = (get_language() or "en").partition("-")[0]
+    return language if language in _LOCALES else "en"
+
+
+def _apart(written: str) -> str:
+    """Set apart from the words around it where they run from right to left, so that no sign changes its side."""
+    if _locale() not in _RIGHT_TO_LEFT:
+        return written
+    bare = written.replace("\N{RIGHT-TO-LEFT MARK}", "")
+    if bare.isascii() or not _ARABIC.search(bare):
+        return f"\N{LEFT-TO-RIGHT ISOLATE}{bare}\N{POP DIRECTIONAL ISOLATE}"
+    return f"\N{FIRST STRONG ISOLATE}{written}\N{POP DIRECTIONAL ISOLATE}"
 
 
 @register.filter
@@ -53,13 +88,21 @@ def plain(amount: Decimal | None, currency: str) -> str:
 @register.filter
 def day(value: date | None) -> str:
     """``14 Nov 2026``."""
-    return NONE if value is None else f"{value.day} {value:%b %Y}"
+    if value is None:
+        return NONE
+    if (locale := _locale()) == "en":
+        return f"{value.day} {value:%b %Y}"
+    return _apart(format_date(value, "d MMM y", locale=locale))
 
 
 @register.filter
 def short_day(value: date | None) -> str:
     """``Sat 14 Nov``: for dates near enough to need no year."""
-    return NONE if value is None else f"{value:%a} {value.day} {value:%b}"
+    if value is None:
+        return NONE
+    if (locale := _locale()) == "en":
+        return f"{value:%a} {value.day} {value:%b}"
+    return _apart(format_skeleton("MMMEd", value, locale=locale))
 
 
 @register.simple_tag
@@ -68,7 +111,9 @@ def clock(moment: datetime | None, zone: ZoneInfo | None = None) -> str:
     if moment is None:
         return NONE
     shown = moment.astimezone(zone) if zone else moment
-    return f"{shown.day} {shown:%b, %H:%M}"
+    if (locale := _locale()) == "en":
+        return f"{shown.day} {shown:%b, %H:%M}"
+    return _apart(f"{format_skeleton('MMMd', shown.date(), locale=locale)}, {shown:%H:%M}")
 
 
 @register.filter
@@ -80,7 +125,7 @@ def days_since(due_on: date | None, as_of: date) -> int:
 @register.filter
 def bucket(days: int) -> str:
     """The ageing bucket of so many days past due."""
-    return bucket_of(days)
+    return said_words(bucket_of(days)) if days <= 0 else from_left(bucket_of(days))
 
 
 @register.filter
@@ -90,10 +135,10 @@ def span(moment: datetime | None, at: datetime) -> str:
         return NONE
     apart = abs(at - moment)
     if apart < timedelta(hours=1):
-        return f"{apart.seconds // 60} min"
+        return _("%(count)s min") % {"count": apart.seconds // 60}
     if apart < timedelta(days=2):
-        return f"{apart // timedelta(hours=1)} h"
-    return f"{apart.days} d"
+        return _("%(count)s h") % {"count": apart // timedelta(hours=1)}
+    return _("%(count)s d") % {"count": apart.days}
 
 
 @register.filter
@@ -109,9 +154,56 @@ _CHANNELS = {"sms": "SMS", "email": "E-mail", "in_app": "In-app"}
 def words(code: str) -> str:
     """A code as a person reads it: ``outgoing_barred`` is *Outgoing barred*."""
     if code in _CHANNELS:
-        return _CHANNELS[code]
-    text = str(code).replace("_", " ").replace("-", " ").strip()
-    return text[:1].upper() + text[1:]
+        return said_words(_CHANNELS[code])
+    return of_code(code)
+
+
+@register.filter
+def said(text: object) -> str:
+    """A choice of a row or a line of a list, in the language of the page."""
+    return said_words(text)
+
+
+@register.filter
+def reason(text: object) -> str:
+    """Why an account is in the queue."""
+    return of_reason(text)
+
+
+@register.filter
+def within(text: object) -> str:
+    """The same inside a sentence."""
+    return within_words(text)
+
+
+@register.filter
+def listed(texts: Sequence[object]) -> str:
+    """Several, one after the other."""
+    return ", ".join(within_words(text) for text in texts)
+
+
+@register.filter
+def undo_key(tags: str) -> str:
+    """Of a message's tag, by what it is taken back."""
+    return tags.partition("@")[0] if "@" in tags else ""
+
+
+@register.filter
+def undo_until(tags: str) -> str:
+    """Of a message's tag, until when it can be taken back."""
+    return tags.partition("@")[2].partition(" ")[0]
+
+
+@register.simple_tag
+def page_language() -> str:
+    """The language of the page's own words, as ``lang`` takes it."""
+    return _locale()
+
+
+@register.simple_tag
+def page_direction() -> str:
+    """Into which direction they run."""
+    return "rtl" if _locale() in _RIGHT_TO_LEFT else "ltr"
 
 
 @register.filter
@@ -156,9 +248,11 @@ def score_bar(parts: Sequence[Mapping[str, Any]], listed: bool = False) -> dict[
     for place, part in enumerate(sorted(parts, key=lambda part: -part["points"])):
         points = int(part["points"])
         short = re.sub(r": \d+ points?$", "", part["text"])
-        colour = min(place + 1, PART_COLOURS)
-        drawn.append({**part, "short": short, "x": offset, "width": max(points, 0), "colour": colour})
-        offset += max(points, 0)
+        colour = _COLOURS.get(part["name"], min(place + 1, PART_COLOURS))
+        # What comes first in any order is drawn as wide as the most that is weighed: the rest stays to be seen.
+        width = min(max(points, 0), 50) if part["name"] in _ON_TOP else max(points, 0)
+        drawn.append({**part, "short": short, "x": offset, "width": width, "colour": colour})
+        offset += width
     return {"parts": drawn, "total": max(offset, 1), "listed": listed}
 
 
@@ -205,29 +299,38 @@ def acts(listed: str) -> list[list[str]]:
 
 
 @register.filter
-def read_back(instalments: Sequence[Instalment], currency: str) -> str:
-    """What the agent reads to the customer before agreeing: every amount and date, equal ones in one breath."""
-    if not instalments:
-        return ""
-    if len(instalments) == 1:
-        return f"You pay {money(instalments[0].amount, currency)} on {day(instalments[0].due_on)}."
-    first, *rest = instalments
-    told = [f"You pay {money(first.amount, currency)} on {day(first.due_on)}"]
-    equal = [part for part in rest if part.amount == rest[0].amount]
-    last = rest[-1]
-    if len(equal) == len(rest):
-        again = "once more" if len(rest) == 1 else f"then {len(rest)} times"
-        told.append(f"{again} {money(last.amount, currency)}, the last on {day(last.due_on)}")
-    else:
-        told.append(f"then {len(rest) - 1} times {money(rest[0].amount, currency)}" if len(rest) > 1 else "")
-        told.append(f"and at the end {money(last.amount, currency)} on {day(last.due_on)}")
-    return ", ".join(part for part in told if part) + "."
-
-
-@register.filter
 def bar_top(rate: float) -> float:
     """Where the bar of a rate begins, in a drawing twenty high; something is left of it however low."""
     return round(20 - max(rate, 0.04) * 20, 1)
+
+
+@register.simple_tag
+def allowed(one: Allowance) -> str:
+    """How far a limit on contacts is used up: ``3 of 7 calls in 7 days``."""
+    said = {"used": one.used, "most": one.most, "days": one.days}
+    if one.calls_alone:
+        return (
+            _("%(used)s of %(most)s calls today") % said
+            if one.days == 1
+            else _("%(used)s of %(most)s calls in %(days)s days") % said
+        )
+    return (
+        _("%(used)s of %(most)s contacts today") % said
+        if one.days == 1
+        else _("%(used)s of %(most)s contacts in %(days)s days") % said
+    )
+
+
+@register.filter
+def strips(parts: Sequence[Any]) -> list[tuple[Any, int, int]]:
+    """The parts of an amount side by side on a scale of 1,000: each with where it begins and how wide it is."""
+    total = sum((part.amount for part in parts), Decimal(0))
+    drawn, begins = [], 0
+    for part in parts:
+        width = round(part.amount * 1000 / total) if total else 0
+        drawn.append((part, begins, width))
+        begins += width
+    return drawn
 
 
 @register.filter

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -24,29 +26,68 @@ from accounts import holds, keeping
 from accounts.models import Hold
 from accounts.money import quantize
 from accounts.refusals import Refused
-from agents import calls, disputes, fees, offering, plans, promises, queue, rights
-from agents.forms import CallForm, DisputeForm, HoldForm, KeepForm, NoteForm, PlanForm, PromiseForm, ResolveForm, Talk
-from agents.models import Disposition, WorkItem
+from agents import (
+    calls,
+    dialling,
+    disputes,
+    evidence,
+    fees,
+    links,
+    offering,
+    offers,
+    once,
+    plans,
+    promises,
+    queue,
+    rights,
+    scripting,
+    undertakings,
+    undoing,
+)
+from agents.call_forms import CallForm
+from agents.dispute_forms import DisputeForm, ResolveForm
+from agents.forms import HoldForm, KeepForm, NoteForm, Talk
+from agents.models import Disposition, LiveCall, WorkItem
 from agents.timeline import SHOWS, timeline
-from agents.views.account_page import ENTRIES, MOST_ENTRIES, Desk, desk_of, numbers_of, open_bills, picture, zone_of
+from agents.views import agreeing
+from agents.views.account_page import (
+    ENTRIES,
+    MOST_ENTRIES,
+    Desk,
+    desk_of,
+    numbers_of,
+    open_bills,
+    open_items,
+    picture,
+    take,
+    zone_of,
+)
 from agents.views.session import DeskRequest, may
 from dunning.gate.checks.cards import masked
 from dunning.gate.decision import Decision
 
 CLAIM_LOST, UNPROCESSABLE = 409, 422
 MOST_DRAFT = 20_000
+#: Fields with several values.
+SEVERAL = frozenset({"bills", "stops", "accounts", "said"})
 
 #: Acts of the page: address, template of the panel, form.
 ACTS: dict[str, tuple[str, type[Talk]]] = {
     "call": ("agents/_work_call.html", CallForm),
-    "promise": ("agents/_work_promise.html", PromiseForm),
-    "plan": ("agents/_work_plan.html", PlanForm),
+    **agreeing.ACTS,
     "dispute": ("agents/_work_dispute.html", DisputeForm),
     "note": ("agents/_work_note.html", NoteForm),
     "hold": ("agents/_work_hold.html", HoldForm),
 }
+#: What tells of the debt or agrees on it: not in a call that we made, before somebody is verified in it.
+DISCLOSES = frozenset({*agreeing.ACTS, "dispute"})
 #: What a call's disposition opens next, when more must be agreed.
-FOLLOWED_BY = {Disposition.Asks.PLAN: "plan", Disposition.Asks.DISPUTE: "dispute", Disposition.Asks.HARDSHIP: "hold"}
+FOLLOWED_BY = {
+    Disposition.Asks.PLAN: offers.PLAN,
+    Disposition.Asks.DISPUTE: "dispute",
+    Disposition.Asks.HARDSHIP: offers.HARDSHIP,
+    Disposition.Asks.SETTLEMENT: offers.SETTLEMENT,
+}
 
 Commit = Callable[[Desk, Any], str]
 
@@ -56,8 +97,15 @@ Commit = Callable[[Desk, Any], str]
 def account_page(request: DeskRequest, ref: str) -> HttpResponse:
     """The five zones. Opening the page claims the account's item if it is free."""
     desk = desk_of(request, ref, timezone.now())
-    item = queue.claim(account_id=desk.account.pk, agent=desk.agent, at=desk.at)
-    return page(request, desk, item)
+    items = open_items(desk)
+    item = take(desk, items)
+    return page(request, desk, item, items=items)
+
+
+def on_the_phone(desk: Desk) -> LiveCall | None:
+    """The agent's call about this account, of which nobody said yet what came of it. One query."""
+    call = dialling.current(agent=desk.agent)
+    return call if call is not None and call.account_id == desk.account.pk else None
 
 
 @may(rights.Act.WORK)
@@ -95,6 +143,7 @@ def page(
     desk: Desk,
     item: WorkItem | None,
     *,
+    items: list[WorkItem] | None = None,
     act: str = "",
     form: Talk | None = None,
     status: int = 200,
@@ -102,7 +151,10 @@ def page(
 ) -> HttpResponse:
     """The whole account page, or its inside for htmx; with ``act`` the form of that act is open."""
     show, most = wanted_timeline(request)
-    context = picture(desk, item=item, show=show, most=most)
+    context = picture(desk, item=item, items=items, show=show, most=most, whole=request.GET.get("whole", ""))
+    if not act and context["live"] is not None:
+        # A call was left open, by a window that closed or an act that was done meanwhile: what came of it?
+        act = "call"
     if act and form is None:
         form = begin(desk, act, item, context["bills"])
     context |= {"act": act, "form": form, "panel": ACTS[act][0] if act else "", "drafts": drafts_of(item), **more}
@@ -116,7 +168,9 @@ def page(
     return response
 
 
-def panel(request: DeskRequest, desk: Desk, act: str, form: Talk, *, status: int = 200, **more: Any) -> HttpResponse:
+def panel(
+    request: DeskRequest, desk: Desk, act: str, form: Talk, *, template: str = "", status: int = 200, **more: Any
+) -> HttpResponse:
     """One form alone, for htmx to swap into its place."""
     bills = open_bills(desk.account)
     context = {
@@ -129,7 +183,7 @@ def panel(request: DeskRequest, desk: Desk, act: str, form: Talk, *, status: int
         **extras(desk, act, form, bills),
         **more,
     }
-    return render(request, ACTS[act][0], context, status=status)
+    return render(request, template or ACTS[act][0], context, status=status)
 
 
 def drafts_of(item: WorkItem | None) -> dict[str, dict[str, Any]]:
@@ -141,15 +195,12 @@ def drafts_of(item: WorkItem | None) -> dict[str, dict[str, Any]]:
 def begin(desk: Desk, act: str, item: WorkItem | None, bills: list[Any]) -> Talk:
     """An empty form with sensible first values, over which what was half typed is laid."""
     account = desk.account
-    overdue = f"{quantize(account.overdue, account.currency):f}" if account.overdue else ""
     first: dict[str, Any] = {"item": item.pk if item else None}
     if act == "call":
         numbers = numbers_of(desk)
         first |= {"number": numbers[0] if numbers else "", "started_at": desk.at}
-    elif act == "promise":
-        first |= {"amount": overdue, "due_on": desk.as_of + timedelta(days=7)}
-    elif act == "plan":
-        first |= {"by": "count", "count": 3, "first_on": desk.as_of + timedelta(days=7), "every": "month"}
+    elif act in agreeing.ACTS:
+        first |= agreeing.first_values(desk, act)
     elif act == "dispute":
         newest = max(bills, key=lambda bill: bill.due_on, default=None)
         if newest is not None:
@@ -159,7 +210,13 @@ def begin(desk: Desk, act: str, item: WorkItem | None, bills: list[Any]) -> Talk
         first |= {"reason": Hold.Reason.HARDSHIP, "starts_on": desk.as_of, "ends_on": desk.as_of + timedelta(days=30)}
     first |= drafts_of(item).get(act, {})
     first["item"] = item.pk if item else None
-    return ACTS[act][1](initial=first, currency=account.currency, as_of=desk.as_of, bills=bills)
+    first.setdefault("once", once.token())
+    if act == "call":
+        call = on_the_phone(desk)
+        first["call"] = call.ref if call else ""
+        if call is not None:
+            first |= {"number": call.number, "direction": call.direction}
+    return built(desk, act, initial=first, bills=bills)
 
 
 def extras(
@@ -174,29 +231,23 @@ def extras(
         decision = decision or calls.ask_gate(
             account_id=desk.account.pk, channel="call", at=desk.at, as_of=desk.as_of, agent=desk.agent
         )
-        more |= {"contact": decision, "overrides": calls.overrides_for(decision, desk.agent)}
-    if act == "plan" and form is not None:
-        more |= quoted(desk, form if form.is_bound else as_typed(desk, form, bills))
+        must_say = sorted(scripting.sayable() & set(decision.requires))
+        more |= {
+            "contact": decision,
+            "overrides": calls.overrides_for(decision, desk.agent),
+            "live": on_the_phone(desk),
+            "must_say": [(code, scripting.sayable_words(code)) for code in must_say],
+        }
+    if act in agreeing.ACTS and form is not None:
+        more |= agreeing.shown(desk, act, form, bills)
     return more
 
 
-def as_typed(desk: Desk, form: Talk, bills: list[Any]) -> PlanForm:
-    """The plan form as if its first values had been typed."""
-    typed = {name: "" if form[name].value() is None else form[name].value() for name in form.fields}
-    return PlanForm(typed, currency=desk.account.currency, as_of=desk.as_of, bills=bills)
-
-
-def quoted(desk: Desk, form: Talk) -> dict[str, Any]:
-    """The quote of a plan form, or why there is none."""
-    if not isinstance(form, PlanForm) or not form.is_valid():
-        return {"quote": None, "quote_refusal": ""}
-    try:
-        quote = plans.quote_for(
-            account_id=desk.account.pk, bill_refs=form.bill_refs(), agent=desk.agent, as_of=desk.as_of, **form.terms()
-        )
-    except Refused as refusal:
-        return {"quote": None, "quote_refusal": str(refusal)}
-    return {"quote": quote, "quote_refusal": ""}
+def built(desk: Desk, act: str, *args: Any, bills: list[Any], **kwargs: Any) -> Talk:
+    """The form of an act, empty or with what was typed."""
+    if act in agreeing.ACTS:
+        return agreeing.build(desk, act, *args, bills=bills, **kwargs)
+    return ACTS[act][1](*args, currency=desk.account.currency, as_of=desk.as_of, bills=bills, **kwargs)
 
 
 def act_on(request: DeskRequest, ref: str, act: str, commit: Commit) -> HttpResponse:
@@ -207,14 +258,19 @@ def act_on(request: DeskRequest, ref: str, act: str, commit: Commit) -> HttpResp
         if request.htmx:
             return panel(request, desk, act, begin(desk, act, item, open_bills(desk.account)))
         return page(request, desk, item, act=act)
-    form = ACTS[act][1](request.POST, currency=desk.account.currency, as_of=desk.as_of, bills=open_bills(desk.account))
-    if not form.is_valid():
-        return again(request, desk, act, form, UNPROCESSABLE)
-    item_id = form.cleaned_data["item"]
+    form = built(desk, act, request.POST, request.FILES, bills=open_bills(desk.account))
+    valid = form.is_valid()
     try:
-        if item_id is not None:
-            queue.keep(item_id=item_id, agent=desk.agent, at=desk.at)
-        said = commit(desk, form)
+        if act in DISCLOSES:
+            calls.refuse_undisclosed(account_id=desk.account.pk, agent=desk.agent, at=desk.at)
+        if not valid:
+            return again(request, desk, act, form, UNPROCESSABLE)
+        said = done_once(request, desk, act, form, commit)
+    except once.CannotSaveAgain as already:
+        typed = request.POST.copy()
+        typed["once"] = once.token()
+        form.data = typed
+        return again(request, desk, act, form, CLAIM_LOST, lost=str(already))
     except queue.CannotKeep as lost:
         return again(request, desk, act, form, CLAIM_LOST, lost=str(lost))
     except Refused as refusal:
@@ -222,8 +278,37 @@ def act_on(request: DeskRequest, ref: str, act: str, commit: Commit) -> HttpResp
             return again(request, desk, act, form, CLAIM_LOST, lost=str(refusal))
         form.add_error(None, str(refusal))
         return again(request, desk, act, form, UNPROCESSABLE)
-    messages.success(request, said)
+    if said is not None:
+        messages.success(request, said[0], extra_tags=said[1])
     return done(request, desk, act, form)
+
+
+def done_once(request: DeskRequest, desk: Desk, act: str, form: Talk, commit: Commit) -> tuple[str, str] | None:
+    """Keep the claim and do it, unless the same form was done before: then none.
+
+    What is said of it, and the tag by which its message offers to take it back. Raises what ``commit`` raises; what
+    the operation kept of its refusal stays.
+    """
+    item_id, token = form.cleaned_data["item"], form.cleaned_data["once"]
+    given = dict(request.POST.lists())
+    refused: Refused | None = None
+    with transaction.atomic():
+        if not once.begin(agent=desk.agent, token=token, path=request.path, given=given, at=desk.at):
+            return None
+        try:
+            # A call that was made is logged, whoever has the account by now.
+            if item_id is not None and not (act == "call" and on_the_phone(desk)):
+                queue.keep(item_id=item_id, agent=desk.agent, at=desk.at)
+            said = commit(desk, form)
+        except Refused as refusal:
+            once.forget(agent=desk.agent, token=token)
+            refused = refusal
+        else:
+            tag = undoing.offered(agent=desk.agent, account_id=desk.account.pk, act=act, said=said, at=desk.at)
+            finish(request, desk, act, form)
+    if refused is not None:
+        raise refused
+    return said, tag
 
 
 def again(request: DeskRequest, desk: Desk, act: str, form: Talk, status: int, **more: Any) -> HttpResponse:
@@ -236,28 +321,89 @@ def again(request: DeskRequest, desk: Desk, act: str, form: Talk, status: int, *
 
 def done(request: DeskRequest, desk: Desk, act: str, form: Talk) -> HttpResponse:
     """After an act: the next account, the form the disposition asks for, or this page again."""
-    item = queue.held(account_id=desk.account.pk, agent=desk.agent, at=desk.at)
-    disposition: Disposition | None = form.cleaned_data.get("disposition")
-    follow = FOLLOWED_BY.get(Disposition.Asks(disposition.asks)) if disposition else None
-    if item is not None and act in item.draft:
-        others = {other: typed for other, typed in item.draft.items() if other != act}
-        queue.keep(item_id=item.pk, agent=desk.agent, at=desk.at, draft=others)
+    follow = what_follows(desk, act, form)
     if follow is None and request.POST.get("then") == "next":
-        outcome = disposition.code if disposition else act
-        not_before = (
-            calls.next_offer(disposition, callback_at=form.cleaned_data["callback_moment"], at=desk.at)
-            if disposition
-            else None
-        )
-        if item is not None:
-            queue.complete(item_id=item.pk, agent=desk.agent, at=desk.at, outcome=outcome, not_before=not_before)
         return onward(request, desk)
+    item = queue.held(account_id=desk.account.pk, agent=desk.agent, at=desk.at)
     fresh = desk_of(request, desk.account.ref, desk.at)
     if request.htmx:
         return page(request, fresh, item, act=follow or "")
     if follow:
         return redirect("account_act", ref=fresh.account.ref, act=follow)
     return redirect("account", ref=fresh.account.ref)
+
+
+def what_follows(desk: Desk, act: str, form: Talk) -> str | None:
+    """The act that the one just done asks for, before anybody goes on."""
+    disposition: Disposition | None = form.cleaned_data.get("disposition")
+    follow = FOLLOWED_BY.get(Disposition.Asks(disposition.asks)) if disposition else agreeing.FOLLOWED_BY.get(act)
+    if disposition and follow is not None and agreed_already(desk, follow):
+        follow = None
+    # What came of a call is still to be said: before that nobody goes on.
+    return "call" if follow is None and on_the_phone(desk) else follow
+
+
+def agreed_already(desk: Desk, act: str) -> bool:
+    """Whether the agent did today, in the call or before it, what its outcome would ask for."""
+    account, by, today = desk.account, desk.actor, desk.as_of
+    done: dict[str, QuerySet[Any]] = {
+        offers.PLAN: account.plans.filter(status__in=undertakings.RUNNING_PLANS, made_by=by, made_on=today),
+        offers.SETTLEMENT: account.settlements.filter(
+            status__in=undertakings.RUNNING_SETTLEMENTS, made_by=by, made_on=today
+        ),
+        offers.HARDSHIP: holds.in_force(account_id=account.pk, as_of=today).filter(
+            reason=Hold.Reason.HARDSHIP, placed_by=by, starts_on=today
+        ),
+        "dispute": account.disputes.filter(resolved_on=None, opened_by=by, opened_on=today),
+    }
+    return act in done and done[act].exists()
+
+
+def finish(request: DeskRequest, desk: Desk, act: str, form: Talk) -> None:
+    """The draft of what was done goes, and with Save & next the account's turn ends; in the transaction of the act."""
+    item = queue.held(account_id=desk.account.pk, agent=desk.agent, at=desk.at)
+    if item is not None and act in item.draft:
+        others = {other: typed for other, typed in item.draft.items() if other != act}
+        queue.keep(item_id=item.pk, agent=desk.agent, at=desk.at, draft=others)
+    if request.POST.get("then") != "next" or what_follows(desk, act, form) is not None:
+        return
+    disposition: Disposition | None = form.cleaned_data.get("disposition")
+    callback_at = form.cleaned_data.get("callback_moment")
+    outcome = disposition.code if disposition else act
+    not_before = calls.next_offer(disposition, callback_at=callback_at, at=desk.at) if disposition else None
+    if item is not None:
+        queue.complete(
+            item_id=item.pk,
+            agent=desk.agent,
+            at=desk.at,
+            outcome=outcome,
+            not_before=not_before,
+            kept_for=desk.agent if disposition and callback_at else None,
+        )
+    said = disposition.label if disposition else act
+    finish_linked(request, desk, outcome, said, not_before, called=disposition is not None)
+
+
+def finish_linked(
+    request: DeskRequest, desk: Desk, outcome: str, said: str, not_before: datetime | None, *, called: bool
+) -> None:
+    """Finish the linked accounts that are ticked with the outcome of this one."""
+    refs = request.POST.getlist("together")[: links.MOST]
+    if not refs:
+        return
+    finished = links.finish_together(
+        account=desk.account,
+        refs=refs,
+        outcome=outcome,
+        said=said,
+        not_before=not_before,
+        called=called,
+        agent=desk.agent,
+        as_of=desk.as_of,
+        at=desk.at,
+    )
+    if finished:
+        messages.success(request, f"Finished together: {', '.join(finished)}.")
 
 
 def onward(request: DeskRequest, desk: Desk) -> HttpResponse:
@@ -278,7 +424,7 @@ def log_call(desk: Desk, form: CallForm) -> str:
         callback_at = given["callback_at"].replace(tzinfo=zone_of(desk.customer) or UTC)
     given["callback_moment"] = callback_at
     promise: calls.PromiseTerms | None = None
-    if disposition.asks == Disposition.Asks.PROMISE:
+    if disposition.asks == Disposition.Asks.PROMISE and given["amount"] is not None:
         promise = {"amount": given["amount"], "due_on": given["due_on"], "bill_refs": form.bill_refs()}
     calls.log(
         account_id=desk.account.pk,
@@ -293,57 +439,30 @@ def log_call(desk: Desk, form: CallForm) -> str:
         callback_at=callback_at,
         promise=promise,
         override=calls.Override(given["override_code"], given["override_reason"]) if given["override_code"] else None,
+        nonpayment_reason=given["nonpayment_reason"],
+        said=given["said"],
+        call_ref=given["call"],
         as_of=desk.as_of,
         at=desk.at,
     )
     return f"Call logged: {disposition.label.lower()}."
 
 
-def make_promise(desk: Desk, form: PromiseForm) -> str:
-    given = form.cleaned_data
-    promises.make(
-        account_id=desk.account.pk,
-        amount=given["amount"],
-        due_on=given["due_on"],
-        bill_refs=form.bill_refs(),
-        note=given["note"],
-        actor=desk.actor,
-        as_of=desk.as_of,
-        at=desk.at,
-    )
-    return f"Promise noted: reminders stop until {given['due_on']:%d %b} and a few days more."
-
-
-def agree_plan(desk: Desk, form: PlanForm) -> str:
-    """Agree what the quote says; over the agent's authority it waits for a supervisor."""
-    quote = plans.quote_for(
-        account_id=desk.account.pk, bill_refs=form.bill_refs(), agent=desk.agent, as_of=desk.as_of, **form.terms()
-    )
-    plans.agree(
-        account_id=desk.account.pk,
-        instalments=quote.instalments,
-        bill_refs=form.bill_refs(),
-        note=form.cleaned_data["note"],
-        actor=desk.actor,
-        agent=desk.agent,
-        as_of=desk.as_of,
-        at=desk.at,
-    )
-    return "Plan agreed." if quote.within_authority else "Plan handed to a supervisor; everything holds meanwhile."
-
-
 def open_dispute(desk: Desk, form: DisputeForm) -> str:
+    """A contested amount with its evidence: both, or nothing."""
+    calls.refuse_undisclosed(account_id=desk.account.pk, agent=desk.agent, at=desk.at)
     given = form.cleaned_data
-    disputes.open_dispute(
-        account_id=desk.account.pk,
-        bill_ref=given["bill"],
-        amount=given["amount"],
-        reason=given["reason"],
-        note=given["note"],
-        actor=desk.actor,
-        as_of=desk.as_of,
-        at=desk.at,
-    )
+    moment: dict[str, Any] = {"actor": desk.actor, "as_of": desk.as_of, "at": desk.at}
+    with transaction.atomic():
+        dispute = disputes.open_dispute(
+            account_id=desk.account.pk,
+            bill_ref=given["bill"],
+            amount=given["amount"],
+            reason=given["reason"],
+            note=given["note"],
+            **moment,
+        )
+        evidence.add_files(dispute_id=dispute.pk, files=given["evidence"], **moment)
     return f"Dispute opened on bill {given['bill']}; that amount is on hold."
 
 
@@ -377,8 +496,7 @@ def place_hold(desk: Desk, form: HoldForm) -> str:
 
 COMMITS: dict[str, Commit] = {
     "call": log_call,
-    "promise": make_promise,
-    "plan": agree_plan,
+    **agreeing.COMMITS,
     "dispute": open_dispute,
     "note": add_note,
     "hold": place_hold,
@@ -395,17 +513,6 @@ def account_act(request: DeskRequest, ref: str, act: str) -> HttpResponse:
 
 
 @may(rights.Act.WORK)
-@require_GET
-def plan_quote(request: DeskRequest, ref: str) -> HttpResponse:
-    """The quote of half-typed terms, live; nothing is written."""
-    desk = desk_of(request, ref, timezone.now())
-    bills = open_bills(desk.account)
-    form = PlanForm(request.GET, currency=desk.account.currency, as_of=desk.as_of, bills=bills)
-    context = {"account": desk.account, "currency": desk.account.currency, **quoted(desk, form)}
-    return render(request, "agents/_plan_quote.html", context)
-
-
-@may(rights.Act.WORK)
 @require_POST
 def keep(request: DeskRequest, ref: str) -> HttpResponse:
     """The page's heartbeat: renews the lease and keeps the form that is being typed, card numbers masked."""
@@ -415,9 +522,9 @@ def keep(request: DeskRequest, ref: str) -> HttpResponse:
     act = request.POST.get("act", "")
     draft = None
     if item is not None and act in ACTS:
-        names = ACTS[act][1].base_fields.keys() - {"item"}
+        names = built(desk, act, bills=[]).names_kept
         typed = {
-            name: request.POST.getlist(name) if name in {"bills", "stops"} else masked(request.POST[name])[0]
+            name: request.POST.getlist(name) if name in SEVERAL else masked(request.POST[name])[0]
             for name in names
             if name in request.POST
         }
@@ -427,6 +534,7 @@ def keep(request: DeskRequest, ref: str) -> HttpResponse:
         queue.keep(item_id=int(item_id) if item_id.isdecimal() else 0, agent=desk.agent, at=desk.at, draft=draft)
     except queue.CannotKeep as lost:
         return JsonResponse({"lost": str(lost)}, status=CLAIM_LOST)
+    links.keep_together(account=desk.account, agent=desk.agent, at=desk.at)
     return JsonResponse({"kept": desk.at.isoformat()})
 
 
@@ -519,23 +627,16 @@ def resolve_dispute(request: DeskRequest, ref: str, dispute: str) -> HttpRespons
     found = desk.account.disputes.filter(ref=dispute).first()
     if found is None:
         raise Http404("There is no such dispute.")
-    form = ResolveForm(request.POST)
+    form = ResolveForm(request.POST, currency=desk.account.currency)
     if not form.is_valid():
         messages.error(request, "Choose how the dispute ends.")
         return redirect("account", ref=ref)
-    outcome = form.cleaned_data["outcome"]
+    terms = form.terms()
     return told(
         request,
         desk,
-        lambda: disputes.resolve(
-            dispute_id=found.pk,
-            outcome=outcome,
-            note=form.cleaned_data["note"],
-            actor=desk.actor,
-            as_of=desk.as_of,
-            at=desk.at,
-        ),
-        f"Dispute {outcome}.",
+        lambda: disputes.resolve(dispute_id=found.pk, actor=desk.actor, as_of=desk.as_of, at=desk.at, **terms),
+        f"Dispute {terms['outcome']}.",
     )
 
 
@@ -566,7 +667,9 @@ def cancel_plan(request: DeskRequest, ref: str, plan: str) -> HttpResponse:
     return told(
         request,
         desk,
-        lambda: plans.cancel(plan_id=found.pk, actor=desk.actor, as_of=desk.as_of, at=desk.at),
+        lambda: plans.cancel(
+            plan_id=found.pk, actor=desk.actor, as_of=desk.as_of, at=desk.at, together="together" in request.POST
+        ),
         "Plan cancelled.",
     )
 

@@ -5,12 +5,19 @@ Whoever may not see support needs learns that there is one, and no more: it is l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 
 from accounts import wishes
 from accounts.models import Consent, ContactPreference, Customer, Representative, Vulnerability
 from agents.forms import WEEKDAYS
+from agents.words import said, within
 from dunning import habits
 from dunning.habits import Explained
 
@@ -50,33 +57,43 @@ class CustomerZone:
     habit: Explained | None
 
 
-def customer_zone(customer: Customer, *, sees_support: bool, as_of: date, at: datetime) -> CustomerZone:
-    """Five queries, one more the first time somebody is explained in a while."""
-    consents = wishes.consents_in_force(customer_id=customer.pk, at=at)
-    standing = customer.vulnerabilities.filter(ended_on=None, noted_on__lte=as_of).order_by("-noted_on", "-pk")
+def wishes_of(customer: Customer, *, as_of: date, at: datetime) -> dict[str, QuerySet[Any]]:
+    """What ``customer_zone`` is told, to be read with other lists of the page."""
+    return {
+        "consents": wishes.consents_by(customer_id=customer.pk, at=at),
+        "preferences": customer.preferences.filter(wishes.covering(at)).order_by("starts_at", "pk"),
+        "speakers": customer.representatives.filter(wishes.speaking(at)).order_by("since", "pk"),
+        "needs": customer.vulnerabilities.filter(ended_on=None, noted_on__lte=as_of).order_by("-noted_on", "-pk"),
+    }
+
+
+def customer_zone(
+    customer: Customer, lists: Mapping[str, list[Any]], *, sees_support: bool, as_of: date, at: datetime
+) -> CustomerZone:
+    """``lists`` as ``wishes_of`` reads them. One query, one more the first time somebody is explained in a while."""
+    consents: list[Consent] = lists["consents"]
     return CustomerZone(
         channels=_channels(consents),
         also=[_also(row, at) for row in consents if row.purpose != Consent.Purpose.SERVICE or row.value],
-        preferences=[
-            (row, words_of(row)) for row in customer.preferences.filter(wishes.covering(at)).order_by("starts_at", "pk")
-        ],
-        speakers=list(customer.representatives.filter(wishes.speaking(at)).order_by("since", "pk")),
-        needs=_needs(list(standing), sees_support=sees_support, as_of=as_of),
+        preferences=[(row, words_of(row)) for row in lists["preferences"]],
+        speakers=lists["speakers"],
+        needs=_needs(lists["needs"], sees_support=sees_support, as_of=as_of),
         review_until=as_of + wishes.LONGEST_REVIEW,
         habit=habits.explain(customer.pk, at=at),
     )
 
 
 def _channels(consents: list[Consent]) -> list[ChannelShown]:
-    said = {row.channel: row for row in consents if row.purpose == Consent.Purpose.SERVICE and not row.value}
+    latest = {row.channel: row for row in consents if row.purpose == Consent.Purpose.SERVICE and not row.value}
     shown = []
     for channel, label in Consent.Channel.choices:
-        row = said.get(channel)
+        row = latest.get(channel)
         if row is None:
-            tone, words = "", "nothing said"
+            tone, words = "", _("nothing said")
         else:
-            tone, words = ("good", "allowed") if row.given else ("bad", "stopped")
-            words += f" since {row.at.day} {row.at:%b %Y}" + (f", {row.source}" if row.source else "")
+            tone = "good" if row.given else "bad"
+            since = _("allowed since %(day)s") if row.given else _("stopped since %(day)s")
+            words = since % {"day": _day(row.at)} + (f", {said(row.source)}" if row.source else "")
         shown.append(ChannelShown(channel, label, tone, words))
     return shown
 
@@ -84,34 +101,49 @@ def _channels(consents: list[Consent]) -> list[ChannelShown]:
 def _also(row: Consent, at: datetime) -> tuple[str, str]:
     """Tone and words: ``Call, recorded or automatic calls and messages: allowed until 1 Mar 2027``."""
     ended = row.until is not None and row.until <= at
-    state = ("ended" if ended else "allowed") if row.given else "stopped"
-    until = f" until {row.until.day} {row.until:%b %Y}" if row.until and not ended else ""
-    about = [str(row.get_channel_display())]
+    if not row.given:
+        state = _("stopped")
+    elif ended:
+        state = _("ended")
+    else:
+        state = _("allowed until %(day)s") % {"day": _day(row.until)} if row.until else _("allowed")
+    about = [said(row.get_channel_display())]
     if row.purpose != Consent.Purpose.SERVICE:
-        about.append(str(row.get_purpose_display()).lower())
+        about.append(within(row.get_purpose_display()))
     if row.value:
         about.append(row.value)
-    return ("good" if state == "allowed" else "bad"), f"{', '.join(about)}: {state}{until}"
+    return ("good" if row.given and not ended else "bad"), f"{', '.join(about)}: {state}"
 
 
 def words_of(row: ContactPreference) -> str:
     """A preference in words: ``Not Mo to Fr, 9:00 to 13:00``."""
     if row.kind == ContactPreference.Kind.CEASE:
-        return f"No contact at all, received {row.starts_at.day} {row.starts_at:%b %Y}"
+        return _("No contact at all, received %(day)s") % {"day": _day(row.starts_at)}
     if row.kind == ContactPreference.Kind.CHANNEL:
-        return f"Prefers {row.get_channel_display()}"
-    lead = "Only" if row.wanted else "Not"
+        return _("Prefers %(channel)s") % {"channel": said(row.get_channel_display())}
     if row.kind == ContactPreference.Kind.PLACE:
-        return f"{lead} {str(row.get_place_display()).lower()}"
+        return _only(row, within(row.get_place_display()))
     days = "" if len(row.weekdays) in (0, _EVERY_DAY) else _days(row.weekdays)
-    hours = f"{row.opens:%H:%M} to {row.closes:%H:%M}" if row.opens and row.closes else ""
-    return f"{lead} {', '.join(part for part in (days, hours) if part) or 'any day'}"
+    hours = (
+        _("%(opens)s to %(closes)s") % {"opens": f"{row.opens:%H:%M}", "closes": f"{row.closes:%H:%M}"}
+        if row.opens and row.closes
+        else ""
+    )
+    return _only(row, ", ".join(part for part in (days, hours) if part) or _("any day"))
+
+
+def _only(row: ContactPreference, when: str) -> str:
+    return (_("Only %(when)s") if row.wanted else _("Not %(when)s")) % {"when": when}
+
+
+def _day(moment: datetime) -> str:
+    return date_format(moment, "j M Y")
 
 
 def _days(weekdays: list[int]) -> str:
     if weekdays == _WORKING_DAYS:
-        return f"{_DAYS[1]} to {_DAYS[5]}"
-    return " ".join(_DAYS[day] for day in weekdays)
+        return _("%(opens)s to %(closes)s") % {"opens": _DAYS[1], "closes": _DAYS[5]}
+    return " ".join(str(_DAYS[day]) for day in weekdays)
 
 
 def _needs(rows: list[Vulnerability], *, sees_support: bool, as_of: date) -> list[NeedShown]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db.models import Count, Q, Window
+from django.db.models import Count, Q, QuerySet, Window
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -70,10 +70,14 @@ def worded(message: InboundMessage) -> tuple[list[tuple[str, str]], list[str]]:
     return [(hint, HINTS.get(hint, hint)) for hint in message.hints], [DONE.get(act, act) for act in message.acts]
 
 
-def of_account(account: Account) -> dict[str, Any]:
-    """What ``agents/_inbound.html`` shows on the account's page: one query."""
+def lately(account: Account) -> QuerySet[InboundMessage]:
+    """What the account's customer wrote lately, each with how many wait in all; ``shown`` tells it."""
     waiting = Window(Count("pk", filter=Q(state__in=answers.WAITING)))
-    wrote = list(answers.of_account(account).annotate(waiting_in_all=waiting)[:ON_ACCOUNT])
+    return answers.of_account(account).annotate(waiting_in_all=waiting)[:ON_ACCOUNT]
+
+
+def shown(wrote: list[Any]) -> dict[str, Any]:
+    """What ``agents/_inbound.html`` shows on the account's page. No query."""
     return {
         "inbound": [(message, *worded(message)) for message in wrote],
         "inbound_waiting": wrote[0].waiting_in_all if wrote else 0,

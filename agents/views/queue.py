@@ -1,4 +1,4 @@
-"""What comes next: the queue as agents and supervisors see it."""
+"""What comes next: the queue as an agent works it. The desk serves; the list is there to look ahead."""
 
 from __future__ import annotations
 
@@ -6,58 +6,69 @@ from datetime import date, datetime
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
-from django.db.models import Count, F, Min, Q, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.business_day import business_date, calendar_date
-from agents import offering, queue, rights
+from agents import dialling, offering, queue, rights
 from agents.models import Agent, Promise, WorkItem
 from agents.templatetags.desk import span
 from agents.views.session import DeskRequest, may
 
-#: What an agent sees of the queue; the desk serves the next one, the list is there to look ahead.
+#: What an agent sees of the queue.
 TOP = 25
-PAGE = 50
+CALLBACKS = 8
+#: Beyond so many it is "more than": nobody needs the number, and counting a long queue takes longer than serving it.
+COUNTED = 1_000
 
 
 @may(rights.Act.WORK)
 @require_safe
 def queue_page(request: DeskRequest) -> HttpResponse:
-    """The next account, what I hold, my callbacks, my day, and the top of the list."""
+    """The next account and why, my callbacks, what I hold, my day, and what comes up."""
     at = timezone.now()
     as_of = business_date(at=at)
     agent = request.user
-    whole = rights.sees_all_teams(agent)
     waiting = within_team(agent, WorkItem.objects.filter(done_at=None))
-    listed = waiting.select_related("account__customer", "team", "claimed_by").order_by("-score", "id")
+    free = queue.offered(waiting.exclude(lease_until__gt=at), at=at, agent=agent)
+    items = list(free.select_related("account__customer", "team").order_by("-score", "id")[:TOP])
     context: dict[str, Any] = {
         "at": at,
         "as_of": as_of,
-        "whole": whole,
+        "whole": rights.sees_all_teams(agent),
         "held": list(
             WorkItem.objects.filter(claimed_by=agent, done_at=None, lease_until__gt=at)
             .select_related("account__customer")
             .order_by("claimed_at")
         ),
-        "callbacks": list(
-            waiting.filter(not_before__isnull=False, account__interactions__callback_at=F("not_before"))
-            .select_related("account__customer")
-            .order_by("not_before", "id")
-            .distinct()[:8]
-        ),
-        "parked": waiting.filter(queue.uncallable(at=at)).aggregate(count=Count("pk"), first=Min("callable_from")),
+        "callbacks": _callbacks(agent, waiting, at),
+        "parked": _parked(waiting, at),
         "day": my_day(agent=agent, as_of=as_of, at=at),
+        "on_the_phone": dialling.current(agent=agent),
+        "items": items,
+        "foremost": items[0] if items else None,
+        "left": min(left := free[: COUNTED + 1].count(), COUNTED),
+        "more_left": left > COUNTED,
     }
-    if whole:
-        page = Paginator(listed, PAGE).get_page(request.GET.get("page"))
-        context |= {"page": page, "items": page.object_list, "left": page.paginator.count}
-    else:
-        context |= {"items": list(queue.offered(listed, at=at)[:TOP]), "left": queue.offered(waiting, at=at).count()}
     return render(request, "agents/queue.html", context)
+
+
+def _parked(waiting: QuerySet[WorkItem], at: datetime) -> dict[str, Any]:
+    """How many wait for an hour at which they may be called, up to ``COUNTED``, and the first of those hours."""
+    hours = waiting.filter(queue.uncallable(at=at)).order_by("callable_from").values_list("callable_from", flat=True)
+    first = list(hours[:COUNTED])
+    return {"count": len(first), "first": first[0] if first else None}
+
+
+def _callbacks(agent: Agent, waiting: QuerySet[WorkItem], at: datetime) -> list[WorkItem]:
+    """Mine, and those whose agent did not come to them in time: everybody's now."""
+    agreed = waiting.filter(Q(kept_for=agent) | Q(kept_for__isnull=False, not_before__lte=at - queue.KEPT_FOR))
+    return list(agreed.select_related("account__customer", "kept_for").order_by("not_before", "id")[:CALLBACKS])
 
 
 @may(rights.Act.WORK)
@@ -65,6 +76,10 @@ def queue_page(request: DeskRequest) -> HttpResponse:
 def next_account(request: DeskRequest) -> HttpResponse:
     """Claim the best free account and open it; who holds one goes on with that first."""
     at = timezone.now()
+    call = dialling.current(agent=request.user)
+    if call is not None:
+        messages.warning(request, dialling.unfinished(call))
+        return redirect("account", ref=call.account.ref)
     item = offering.next_account(agent=request.user, at=at)
     if item is None:
         messages.info(request, nobody_left(request.user, at))
@@ -72,20 +87,21 @@ def next_account(request: DeskRequest) -> HttpResponse:
     if item.kind == WorkItem.Kind.APPROVAL:
         return redirect("approvals")
     if item.account.ref == request.POST.get("leaving"):
-        messages.warning(request, "This account is still yours: save an outcome with it, or put it back.")
+        messages.warning(request, _("This account is still yours: save an outcome with it, or put it back."))
     return redirect("account", ref=item.account.ref)
 
 
 def nobody_left(agent: Agent, at: datetime) -> str:
     """Why there is no next account, and when there will be one."""
     waiting = within_team(agent, WorkItem.objects.filter(done_at=None))
-    parked = waiting.filter(queue.uncallable(at=at)).aggregate(count=Count("pk"), first=Min("callable_from"))
+    parked = _parked(waiting, at)
     if parked["count"]:
-        return (
-            f"Nobody may be called now. {parked['count']} of the queue wait{'s' if parked['count'] == 1 else ''} "
-            f"for an hour, the first in {span(parked['first'], at)}."
-        )
-    return "The queue is empty for now: everything free has been worked or waits for its time."
+        return ngettext(
+            "Nobody may be called now. %(count)s of the queue waits for an hour, the first in %(first)s.",
+            "Nobody may be called now. %(count)s of the queue wait for an hour, the first in %(first)s.",
+            parked["count"],
+        ) % {"count": parked["count"], "first": span(parked["first"], at)}
+    return _("The queue is empty for now: everything free has been worked or waits for its time.")
 
 
 def within_team(agent: Agent, items: QuerySet[WorkItem]) -> QuerySet[WorkItem]:

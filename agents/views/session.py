@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -14,10 +15,11 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.middleware import HtmxDetails
 
-from agents import rights
+from agents import lost_claims, rights
 from agents.forms import SignInForm
 from agents.models import Agent
 
@@ -51,11 +53,24 @@ def may(act: rights.Act) -> Callable[[DeskView[P]], View[P]]:
         def allowed(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if not rights.may(request.user, act):
                 raise PermissionDenied
-            return view(cast(DeskRequest, request), *args, **kwargs)
+            desk = cast(DeskRequest, request)
+            if request.method == "GET" and not desk.htmx:
+                _tell_of_lost_claims(desk)
+            return view(desk, *args, **kwargs)
 
         return cast(View[P], allowed)
 
     return decorate
+
+
+def _tell_of_lost_claims(request: DeskRequest) -> None:
+    """Who took an account that the agent had in hand: said once, on the next page whatever it is."""
+    for lost in lost_claims.take(request.user.pk):
+        messages.warning(
+            request,
+            _("%(who)s took over %(account)s. What you had typed is kept with it.")
+            % {"who": lost.taken_by, "account": lost.account_ref},
+        )
 
 
 def sign_in(request: HttpRequest) -> HttpResponseBase:

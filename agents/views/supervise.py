@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -11,20 +12,22 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.business_day import business_date
 from accounts.importing import landing
 from accounts.models import AccountEvent, RejectedRow, Seal
 from accounts.refusals import Refused
-from agents import plans, rights, today, write_offs
+from agents import approvals as waiting_for
+from agents import card_numbers, dispute_desk, extensions, plans, rights, settlements, today, write_offs
 from agents.event_words import title_of
 from agents.forms import AuditFilter, MendForm
-from agents.models import Plan, WorkItem
+from agents.models import Extension, Plan, Settlement, WorkItem
 from agents.views.session import DeskRequest, may
 from dunning import asking
 
-EVENTS, ROWS, WAITING = 100, 25, 100
+EVENTS, ROWS = 100, 25
 #: The longest of one column that a mended row may carry.
 LONGEST_VALUE = 10_000
 
@@ -57,9 +60,10 @@ def desk(request: DeskRequest) -> HttpResponse:
                 "currency": money.currency,
             },
             "waiting": {
-                "plans": Plan.objects.filter(status=Plan.Status.PENDING_APPROVAL).count(),
+                "approvals": waiting_for.count(request.user),
                 "rejected": RejectedRow.objects.filter(resolved_at=None).count(),
                 "network": asking.attention(at=at),
+                "late_disputes": dispute_desk.late_in_all(as_of=figures.as_of),
             },
         }
     return render(request, "supervise/index.html", context)
@@ -181,43 +185,50 @@ def _run_again(request: DeskRequest) -> HttpResponse:
 @may(rights.Act.APPROVE)
 @require_safe
 def approvals(request: DeskRequest) -> HttpResponse:
-    """Plans over an agent's authority, write-offs that wait for a second pair of eyes, tasks for a person."""
-    pending = (
-        Plan.objects.filter(status=Plan.Status.PENDING_APPROVAL)
-        .select_related("account__customer")
-        .prefetch_related("instalments")
-        .order_by("made_on", "pk")[:WAITING]
+    """What was agreed beyond somebody's authority, and write-offs that wait for a second pair of eyes."""
+    return render(
+        request, "supervise/approvals.html", {"waiting": waiting_for.waiting(request.user, at=timezone.now())}
     )
-    write_offs = (
-        WorkItem.objects.filter(kind=WorkItem.Kind.APPROVAL, done_at=None)
-        .exclude(account__plans__status=Plan.Status.PENDING_APPROVAL)
-        .select_related("account__customer")
-        .order_by("created_at", "pk")[:WAITING]
-    )
-    context = {
-        "plans": [
-            (plan, parts, sum(part.amount for part in parts))
-            for plan in pending
-            for parts in [sorted(plan.instalments.all(), key=lambda part: part.position)]
-        ],
-        "write_offs": list(write_offs),
-    }
-    return render(request, "supervise/approvals.html", context)
 
 
 @may(rights.Act.APPROVE)
 @require_POST
 def decide_plan(request: DeskRequest, plan: str) -> HttpResponse:
-    """Approve or decline a plan that waits."""
+    """Approve or decline a plan that waits, and those agreed as one with it."""
     found = get_object_or_404(Plan.objects.filter(account__in=rights.visible_accounts(request.user)), ref=plan)
+    return _decide(request, plans.decide, words=(_("Plan approved."), _("Plan declined.")), plan_id=found.pk)
+
+
+@may(rights.Act.APPROVE)
+@require_POST
+def decide_extension(request: DeskRequest, extension: str) -> HttpResponse:
+    """Approve or decline time to pay that waits."""
+    seen = Extension.objects.filter(account__in=rights.visible_accounts(request.user))
+    found = get_object_or_404(seen, ref=extension)
+    words = (_("Time to pay approved."), _("Time to pay declined."))
+    return _decide(request, extensions.decide, words=words, extension_id=found.pk)
+
+
+@may(rights.Act.APPROVE)
+@require_POST
+def decide_settlement(request: DeskRequest, settlement: str) -> HttpResponse:
+    """Give one's word for a settlement that waits, or against it."""
+    seen = Settlement.objects.filter(account__in=rights.visible_accounts(request.user))
+    found = get_object_or_404(seen, ref=settlement)
+    words = (_("You agreed to the settlement."), _("Settlement declined."))
+    return _decide(request, settlements.decide, words=words, settlement_id=found.pk)
+
+
+def _decide(request: DeskRequest, act: Callable[..., Any], *, words: tuple[str, str], **named: int) -> HttpResponse:
     approve = request.POST.get("decision") == "approve"
     at = timezone.now()
     try:
-        plans.decide(plan_id=found.pk, approve=approve, agent=request.user, as_of=business_date(at=at), at=at)
+        reason = card_numbers.without_cards(request.POST.get("reason", "").strip()[:200])
+        act(**named, approve=approve, reason=reason, agent=request.user, as_of=business_date(at=at), at=at)
     except Refused as refusal:
         messages.error(request, str(refusal))
     else:
-        messages.success(request, "Plan approved." if approve else "Plan declined.")
+        messages.success(request, words[0] if approve else words[1])
     return redirect("approvals")
 
 

@@ -9,6 +9,7 @@ facts       customers, accounts, services, bills, payments, adjustments: lists i
 accounts    one account: its resource, its timeline, the contact gate
 acts        calls, promises, disputes, holds, notes and plans, made on an account
 agreements  promises, plans, disputes and holds by their own id
+terms       time to pay, settlements and cheaper products
 queue       the agents' queue
 oversight   KPIs and the audit trail
 callbacks   what gateways and the network tell

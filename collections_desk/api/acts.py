@@ -11,9 +11,9 @@ from rest_framework.response import Response
 
 from accounts import holds
 from accounts.models import Hold
-from agents import calls, card_numbers, disputes, plans, promises
+from agents import calls, card_numbers, disputes, identity, plans, promises, reasons, scripting
 from agents.instalments import MOST, Instalment
-from agents.models import Interaction
+from agents.models import IdentityCheck, Interaction
 from collections_desk.api.answers import (
     call_answer,
     dispute_answer,
@@ -45,6 +45,8 @@ LONGEST_CALL = 86_400
 HOLDS_BY_HAND = [
     reason.value for reason in Hold.Reason if reason not in {Hold.Reason.PROMISE, Hold.Reason.PLAN, Hold.Reason.DISPUTE}
 ]
+#: What may be asked of whoever is on the line.
+DETAILS = list(identity.DETAILS)
 EVERY = ("week", "fortnight", "month")
 
 
@@ -66,6 +68,11 @@ class OverrideBody(Body):
     reason = Text(max_length=300)
 
 
+class IdentityBody(Body):
+    matched = serializers.ListField(child=OneOf(choices=DETAILS), required=False, default=list)
+    failed = serializers.ListField(child=OneOf(choices=DETAILS), required=False, default=list)
+
+
 class CallBody(Body):
     number = Text(max_length=40, allow_blank=True)
     direction = OneOf(choices=Interaction.Direction.choices)
@@ -77,6 +84,21 @@ class CallBody(Body):
     promise = PromiseBody(required=False, allow_null=True)
     callback_at = Moment(required=False, allow_null=True)
     override = OverrideBody(required=False, allow_null=True, help_text="Why it was made although the gate said no.")
+    nonpayment_reason = OneOf(
+        choices=list(reasons.REASONS),
+        required=False,
+        allow_null=True,
+        help_text="Why it was not paid, as they told it.",
+    )
+    said = serializers.ListField(
+        child=OneOf(choices=sorted(scripting.sayable())),
+        required=False,
+        allow_null=True,
+        help_text="What had to be said and was; a call with the customer without all of it is refused.",
+    )
+    identity = IdentityBody(
+        required=False, allow_null=True, help_text="Details that matched and failed; only those on file."
+    )
 
 
 class CallsView(DeskView):
@@ -109,6 +131,9 @@ class CallsView(DeskView):
         account = self.account(ref)
         given = self.body(CallBody)
         terms, override = given.get("promise"), given.get("override")
+        checked = self._checked(account.pk, given.get("identity"))
+        if checked is not None and not checked.passed and given["right_party"]:
+            raise calls.CannotDisclose
         call = calls.log(
             account_id=account.pk,
             agent=self.agent,
@@ -122,11 +147,26 @@ class CallsView(DeskView):
             callback_at=given.get("callback_at"),
             promise=_promise_terms(terms) if terms else None,
             override=calls.Override(**override) if override else None,
+            nonpayment_reason=given.get("nonpayment_reason") or "",
+            said=given.get("said"),
             as_of=self.as_of,
             at=self.at,
         )
         promise = account.promises.order_by("-pk").first() if terms else None
         return Response(call_answer(call, promise, account=ref, currency=account.currency), status=201)
+
+    def _checked(self, account_id: int, given: dict[str, Any] | None) -> IdentityCheck | None:
+        """The check of who it was; none where nothing is told of one."""
+        if not given or not (given["matched"] or given["failed"]):
+            return None
+        return identity.check(
+            account_id=account_id,
+            agent=self.agent,
+            matched=given["matched"],
+            failed=given["failed"],
+            as_of=self.as_of,
+            at=self.at,
+        )
 
 
 def _promise_terms(given: dict[str, Any]) -> calls.PromiseTerms:
@@ -157,6 +197,7 @@ class PromisesView(DeskView):
     def post(self, request: Request, ref: str) -> Response:
         account = self.account(ref)
         terms = _promise_terms(self.body(PromiseBody))
+        calls.refuse_undisclosed(account_id=account.pk, agent=self.agent, at=self.at)
         promise = promises.make(account_id=account.pk, actor=self.actor, as_of=self.as_of, at=self.at, **terms)
         return Response(promise_answer(promise, account=ref, currency=account.currency), status=201)
 
@@ -187,6 +228,7 @@ class DisputesView(DeskView):
     def post(self, request: Request, ref: str) -> Response:
         account = self.account(ref)
         given = self.body(DisputeBody)
+        calls.refuse_undisclosed(account_id=account.pk, agent=self.agent, at=self.at)
         dispute = disputes.open_dispute(
             account_id=account.pk,
             bill_ref=given.get("bill_id") or "",
@@ -325,6 +367,7 @@ class QuoteView(DeskView):
             bill_refs=given.get("bill_ids"),
             agent=self.agent,
             as_of=self.as_of,
+            at=self.at,
         )
         return Response(quote_answer(quote, currency=account.currency))
 
@@ -367,6 +410,7 @@ class PlansView(DeskView):
     def post(self, request: Request, ref: str) -> Response:
         account = self.account(ref)
         given = self.body(PlanBody)
+        calls.refuse_undisclosed(account_id=account.pk, agent=self.agent, at=self.at)
         plan = plans.agree(
             account_id=account.pk,
             instalments=[Instalment(part["due_on"], part["amount"]) for part in given["instalments"]],

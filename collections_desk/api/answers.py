@@ -9,7 +9,7 @@ from typing import Any
 
 from accounts.models import AccountEvent, Hold
 from accounts.money import plain, total
-from agents.models import Dispute, Instalment, Interaction, Note, Plan, Promise, WorkItem
+from agents.models import Dispute, DisputeEvidence, Instalment, Interaction, Note, Plan, Promise, WorkItem
 from agents.plans import Quote
 from collections_desk.resource import hold_resource, moment
 
@@ -62,7 +62,7 @@ def quote_answer(quote: Quote, *, currency: str) -> dict[str, Any]:
         ],
         "total": plain(quote.total, currency),
         "within_authority": quote.within_authority,
-        "reasons": list(quote.reasons),
+        "reasons": [*quote.refusals, *quote.reasons],
     }
 
 
@@ -77,7 +77,30 @@ def dispute_answer(dispute: Dispute, *, account: str, currency: str) -> dict[str
         "opened_on": day(dispute.opened_on),
         "resolved_on": day(dispute.resolved_on),
         "outcome": dispute.outcome or None,
+        "credited": None if dispute.outcome != Dispute.Outcome.UPHELD else plain(_credited(dispute), currency),
         "note": dispute.note,
+        "stage": dispute.stage,
+        "assigned_to": dispute.assigned_to.username if dispute.assigned_to else None,
+        "acknowledge_by": day(dispute.acknowledge_by),
+        "acknowledged_on": day(dispute.acknowledged_on),
+        "decide_by": day(dispute.decide_by),
+    }
+
+
+def _credited(dispute: Dispute) -> Decimal:
+    """All of it, unless somebody said less."""
+    credited: Decimal = dispute.amount if dispute.credited is None else dispute.credited
+    return credited
+
+
+def evidence_answer(file: DisputeEvidence) -> dict[str, Any]:
+    return {
+        "evidence_id": file.pk,
+        "name": file.name,
+        "content_type": file.content_type,
+        "size": file.size,
+        "sha256": file.sha256,
+        "added_at": moment(file.added_at),
     }
 
 
@@ -104,6 +127,8 @@ def call_answer(call: Interaction, promise: Promise | None, *, account: str, cur
         "duration_seconds": call.duration_seconds,
         "note": call.note,
         "callback_at": moment(call.callback_at) if call.callback_at else None,
+        "nonpayment_reason": call.nonpayment_reason,
+        "said": list(call.said),
         "promise": promise_answer(promise, account=account, currency=currency) if promise else None,
     }
 

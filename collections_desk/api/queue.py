@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.http import Http404
 from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents import offering, queue
-from agents.models import WorkItem
+from agents import dialling, offering, queue
+from agents.models import Interaction, WorkItem
 from collections_desk.api.answers import item_answer
 from collections_desk.api.bodies import Body, Moment, Text
 from collections_desk.api.doors import DeskView, given_once, visible_accounts
@@ -27,10 +29,15 @@ class NextView(DeskView):
         summary="Claim the best free item",
         description="Whoever holds a claim already gets the oldest of those again, with a fresh lease of 15 minutes.",
         request=None,
-        responses={200: ClaimedItem, 204: OpenApiResponse(description="Nothing is free."), **REFUSALS(400, 401, 403)},
+        responses={
+            200: ClaimedItem,
+            204: OpenApiResponse(description="Nothing is free."),
+            **REFUSALS(400, 401, 403, 409),
+        },
     )
     def post(self, request: Request) -> Response:
         self.body(Nothing)
+        dialling.refuse_next(agent=self.agent)
         item = offering.next_account(agent=self.agent, at=self.at)
         if item is None:
             return Response(status=204)
@@ -91,7 +98,19 @@ class CompleteView(ItemView):
         if not_before is not None and not_before <= self.at:
             raise serializers.ValidationError({"not_before": "Has passed already."})
         left = queue.complete(
-            item_id=row.pk, agent=self.agent, at=self.at, outcome=given["outcome"], not_before=not_before
+            item_id=row.pk,
+            agent=self.agent,
+            at=self.at,
+            outcome=given["outcome"],
+            not_before=not_before,
+            kept_for=self.agent if self._agreed_to_call(row, not_before) else None,
         )
         status = "done" if left.done_at else "waiting"
         return Response({"item": row.pk, "account_id": row.account.ref, "status": status})
+
+    def _agreed_to_call(self, row: WorkItem, moment: datetime | None) -> bool:
+        """Whether the caller has logged that they call back at that moment: then it is theirs first."""
+        return (
+            moment is not None
+            and Interaction.objects.filter(account=row.account_id, agent=self.agent, callback_at=moment).exists()
+        )

@@ -175,7 +175,22 @@ class DisputeShape(Shape):
     opened_on = Day()
     resolved_on = _null(Day)
     outcome = _null(serializers.ChoiceField, choices=Dispute.Outcome.choices)
+    credited = _null(Amount, help_text="What was upheld of it.")
     note = serializers.CharField()
+    stage = serializers.ChoiceField(Dispute.Stage.choices)
+    assigned_to = _null(serializers.CharField)
+    acknowledge_by = _null(Day, help_text="The market's clock: until when receipt is confirmed to the customer.")
+    acknowledged_on = _null(Day)
+    decide_by = _null(Day, help_text="The market's clock: until when it is decided.")
+
+
+class EvidenceShape(Shape):
+    evidence_id = serializers.IntegerField()
+    name = serializers.CharField()
+    content_type = serializers.CharField(help_text="As its first bytes say.")
+    size = serializers.IntegerField(help_text="Bytes.")
+    sha256 = serializers.CharField()
+    added_at = Moment()
 
 
 class CallShape(Shape):
@@ -189,6 +204,10 @@ class CallShape(Shape):
     duration_seconds = _null(serializers.IntegerField)
     note = serializers.CharField()
     callback_at = _null(Moment)
+    nonpayment_reason = serializers.CharField()
+    said = serializers.ListField(
+        child=serializers.CharField(), help_text="Codes, each with its moment: `code@20260804T100005Z`."
+    )
     promise = PromiseShape(allow_null=True)
 
 

@@ -5,16 +5,17 @@ Receipts come as a provider's do; the line that goes dead stands in a real pass 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
-from agents import calls
+from agents import calls, confirmations
 from dunning import receipts
 from dunning.deliver import deliver
 from dunning.gateways.base import Message, Outcome, Unclear
 from dunning.gateways.receipts import Receipt
 from dunning.models import Notice
 from dunning.outbox import OutboxGateway
-from dunning.roads import Roads, roads_from_settings
+from dunning.roads import roads_from_settings
 from dunning.sharding import Shard
 
 #: Of so many mails and texts one does not arrive.
@@ -66,10 +67,10 @@ def line_goes_dead(*, as_of: date, at: datetime) -> None:
     for account_id in list(waiting[:_TRIED]):
         if not answers:
             return
-        roads = roads_from_settings(now=lambda: at, talks=calls.talks_of)
+        roads = roads_from_settings(now=lambda: at, talks=calls.talks_of, agreements=confirmations.standing)
         if not isinstance(roads.messages["sms"], OutboxGateway):
             return  # a provider of the installation is nothing to play with
-        with_dead_line = Roads({**roads.messages, "sms": _DeadLine(answers[0])}, roads.network, talks=roads.talks)
+        with_dead_line = replace(roads, messages={**roads.messages, "sms": _DeadLine(answers[0])})
         ended = deliver(as_of=as_of, at=at, roads=with_dead_line, shard=Shard(account_id % _ALONE, _ALONE))
         roads.close()
         if ended["doubtful"] or ended["failed"]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from dunning.gate.decision import BLOCK, HOLD, WARN, Decision, Finding, Objection, combine
+from dunning.gate.decision import BLOCK, HOLD, STRICTNESS, WARN, Decision, Finding, Objection, combine
 from dunning.gate.facts import Action, Facts
 from dunning.gate.packs import Pack, Rule, applying
 
@@ -44,6 +44,11 @@ def decide_by(rules: Sequence[Rule], action: Action, facts: Facts, *, versions: 
         ]
         return combine(never, packs=versions, until=None)
     return combine(findings, packs=versions, until=until)
+
+
+def findings_of(rules: Sequence[Rule], action: Action, facts: Facts) -> list[Finding]:
+    """What each of those rules says on its own, strictest first; nothing of what all say, nor of later moments."""
+    return sorted(_ask(rules, action, facts, facts.at), key=lambda finding: -STRICTNESS.index(finding.outcome))
 
 
 def rules_about(packs: Iterable[Pack], action: Action, facts: Facts) -> list[Rule]:

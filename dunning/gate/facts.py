@@ -30,7 +30,7 @@ TIMED = CONTACTS - {"letter"}
 class Action:
     """What is about to be done. ``type`` is one of ``CONTACTS``, or what hurts or uses data: ``restrict``, ``suspend``,
     ``disconnect``, ``charge_fee``, ``report_credit``, ``place_agency``, ``sell_debt``, ``write_off``, ``take_payment``,
-    ``make_plan``, ``settle``, ``store``, ``export_data``, ``erase_data``, ``decide``, ``score``.
+    ``make_plan``, ``defer``, ``settle``, ``store``, ``export_data``, ``erase_data``, ``decide``, ``score``.
     """
 
     type: str

@@ -3,10 +3,11 @@
 base           what is handed over, what comes back and comes in, and the difference between "not taken" and "unclear"
 opening        a gateway from the URL in the settings
 smtp           e-mail through a relay
-http_json      one signed POST and what its answer means; shared by the four below
+http_json      one signed POST and what its answer means; shared by the five below
 sms_http       text messages through a provider's HTTP interface
 push_http      messages in the operator's app, by webhook
 voice_http     calls that a machine makes, by webhook
+cti_http       calls that a person makes, placed by the telephone system
 network_http   limits and restores, asked of the network
 sms_smpp       text messages over SMPP, and listening for receipts and replies
 sms_alphabet   a text in the network's alphabet, in one message or in parts

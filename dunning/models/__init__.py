@@ -24,7 +24,7 @@ from dunning.models.experiment import Arm, Assignment, Experiment, GuardRail
 from dunning.models.gate import GateDecision, MarketPacks, PackChange, RulePackVersion
 from dunning.models.hold_rule import HoldRule
 from dunning.models.inbound import ContactHabit, InboundMessage
-from dunning.models.notice import Notice, ServiceOrder
+from dunning.models.notice import Confirmation, Notice, ServiceOrder
 from dunning.models.outbox import OutboxMessage
 from dunning.models.policy import Policy, PolicyChange, PolicyVersion, Step
 from dunning.models.segment import Segment
@@ -40,6 +40,7 @@ __all__ = [
     "Case",
     "CaseStep",
     "Commission",
+    "Confirmation",
     "ContactHabit",
     "DryRun",
     "Experiment",

@@ -23,6 +23,8 @@ class Case(models.Model):
     next_on = models.DateField(null=True, blank=True)
     #: Warnings made before that day justify nothing that hurts (a dispute ended, service was restored).
     warnings_from = models.DateField()
+    #: Code of the step at which it came in again after a broken promise or plan: up to it no step waits for its day.
+    re_entered_at = models.CharField(max_length=60, blank=True, default="", db_default="")
     #: The account's main segment when the case opened, and its arm where an experiment ran.
     segment = models.CharField(max_length=60, blank=True, default="")
     arm = models.ForeignKey(Arm, null=True, blank=True, on_delete=models.PROTECT, related_name="cases")

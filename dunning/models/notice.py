@@ -94,6 +94,22 @@ class Notice(models.Model):
         return f"{self.step_code} by {self.channel}: {self.state}"
 
 
+class Confirmation(models.Model):
+    """What was agreed and is confirmed to the customer: the notice with this key says it."""
+
+    #: ``confirm.promise.{ref}``; the notice's own has its channel behind it.
+    key = models.CharField(max_length=100, unique=True)
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="confirmations")
+    template = models.CharField(max_length=60)
+    #: What it says beside the account's own facts, as ``dunning.confirming`` writes it.
+    wording = models.JSONField(default=dict, blank=True)
+    asked_by = models.CharField(max_length=80)
+    asked_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.key
+
+
 class ServiceOrder(models.Model):
     """One request to the network to limit or restore one service; the service moves when the network confirms."""
 

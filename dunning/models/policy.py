@@ -52,6 +52,8 @@ class PolicyVersion(models.Model):
     reconnection_fee = models.JSONField(default=str, encoder=DjangoJSONEncoder)
     agency = models.CharField(max_length=60, blank=True, default="")
     limits_children = models.BooleanField(default=False)
+    #: Code of the step at which a case comes in again after a broken promise or plan; empty: where it stands.
+    after_broken = models.CharField(max_length=60, blank=True, default="", db_default="")
     created_by = models.CharField(max_length=80)
     created_at = models.DateTimeField()
     #: Who changed the draft last: that person does not publish it.

@@ -191,7 +191,7 @@ def test_frequent_outcomes_have_the_keys_one_to_nine() -> None:
     keys = Disposition.objects.exclude(key="").order_by("key").values_list("key", flat=True)
 
     assert "".join(keys) == "123456789"
-    assert Disposition.objects.count() == 19
+    assert Disposition.objects.count() == 20
 
 
 def test_a_note_is_kept_and_its_text_stays_out_of_the_history(account: Account) -> None:

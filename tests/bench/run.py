@@ -9,27 +9,38 @@ from collections.abc import Iterator, Sequence
 
 from django.db import connection
 
-from tests.bench import bills, book, claims, day, floors, release, scratch, tried, words
+from tests.bench import bills, book, claims, day, floors, pages, release, scratch, tried, words
 from tests.bench.part import Line, say, table
 
 
 def main(arguments: Sequence[str]) -> None:
     """Measure, then print the table."""
-    lines = [line for accounts in _sizes(arguments) for line in measured(accounts)]
+    sizes, only = _asked(arguments)
+    lines = [line for accounts in sizes for line in measured(accounts, only=only)]
     print(f"{_machine()}\n\n{table(lines)}")
 
 
-def measured(accounts: int) -> list[Line]:
-    """The lines of one size."""
-    return list(_measure(accounts))
+def measured(accounts: int, *, only: str = "") -> list[Line]:
+    """The lines of one size; ``only``: of that part alone."""
+    return list(_pages(accounts) if only == "pages" else _measure(accounts))
 
 
-def _sizes(arguments: Sequence[str]) -> list[int]:
+def _asked(arguments: Sequence[str]) -> tuple[list[int], str]:
     parser = argparse.ArgumentParser(prog="make bench", description="How fast the desk is, beside its floors.")
     parser.add_argument("--accounts", type=int, nargs="+", default=[10_000, 100_000], metavar="N")
     parser.add_argument("--million", action="store_true", help="1,000,000 accounts too")
+    parser.add_argument("--only", choices=["pages"], default="", help="this part alone")
     found = parser.parse_args(arguments)
-    return sorted({*found.accounts, *([1_000_000] if found.million else [])})
+    return sorted({*found.accounts, *([1_000_000] if found.million else [])}), found.only
+
+
+def _pages(accounts: int) -> Iterator[Line]:
+    say(f"{accounts:,} accounts: making the book")
+    with scratch.migrated():
+        floors.make_tables(accounts)
+        book.add_accounts()
+        book.add_money_and_history()
+        yield from pages.measure(accounts)
 
 
 def _measure(accounts: int) -> Iterator[Line]:
@@ -46,6 +57,9 @@ def _measure(accounts: int) -> Iterator[Line]:
         with scratch.copy_of(name, "release"):
             yield from release.measure(accounts)
             say("  notices released by the gate")
+        with scratch.copy_of(name, "pages"):
+            yield from pages.measure(accounts)
+            say("  pages made")
         yield from day.measure(accounts, name)
         yield from tried.measure(accounts, name)
     yield from words.measure(accounts)

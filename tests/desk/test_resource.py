@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts import holds
 from agents import disputes
 from collections_desk.resource import account_resources
+from dunning import reading
 from tests.factories import (
     TODAY,
     make_account,
@@ -26,16 +27,19 @@ from tests.factories import (
 pytestmark = pytest.mark.django_db
 
 
-def test_many_accounts_cost_the_queries_of_one() -> None:
-    accounts = [owing("100.00", "20.00") for _ in range(12)]
+def test_many_accounts_cost_the_queries_of_a_few_and_one_costs_fewer() -> None:
+    accounts = [owing("100.00", "20.00") for _ in range(2 * reading.FEW)]
     for account in accounts:
         make_service(account)
         make_item(account)
     with CaptureQueriesContext(connection) as one:
         account_resources([accounts[0].pk], as_of=TODAY)
+    with CaptureQueriesContext(connection) as more_than_a_few:
+        account_resources([account.pk for account in accounts[: reading.FEW + 1]], as_of=TODAY)
     with CaptureQueriesContext(connection) as all_of_them:
         resources = account_resources([account.pk for account in accounts], as_of=TODAY)
-    assert len(all_of_them) == len(one)
+    assert len(all_of_them) == len(more_than_a_few)
+    assert len(one) < len(all_of_them)
     assert set(resources) == {account.ref for account in accounts}
 
 

@@ -13,7 +13,7 @@ from django.utils.html import escape
 
 from accounts import holds
 from accounts.models import AccountEvent, Fee, JournalEntry, RejectedRow, Seal, UnreachableAddress
-from agents.models import Agent, Dispute, Interaction, Plan, Promise
+from agents.models import Agent, CallEffect, Dispute, Interaction, Plan, Promise, QueueOrder, ScriptText
 from dunning import notice_texts, rule_packs, writing
 from dunning.models import (
     Agency,
@@ -272,6 +272,18 @@ class TestPoliciesAsForms:
         errors = answer.context["inline_admin_formsets"][0].formset.forms[step].errors
         assert any(said in text for text in errors[field])
         assert version.steps.get(code="bar").warned_by == "final"
+
+    def test_where_a_case_goes_on_after_a_broken_promise_is_one_of_its_steps(self, desk: Client) -> None:
+        version = draft_of()
+        form = form_of(desk, page(version))
+        answer = desk.post(page(version), form | {"after_broken": "nobody"})
+        assert answer.context["inline_admin_formsets"][0].formset.non_form_errors() == [
+            "After a broken promise or plan: 'nobody' is no step of this policy."
+        ]
+        assert desk.post(page(version), form | {"after_broken": "final"}).status_code == 302
+        assert writing.document_of(PolicyVersion.objects.get(pk=version.pk))["after_broken"] == "final"
+        said = desk.post(f"/admin/dunning/policyversion/describe/?version={version.pk}", form | {"after_broken": "bar"})
+        assert "a case that has not reached bar goes on there" in said.content.decode()
 
     def test_a_new_policy_begins_with_a_draft(self, desk: Client) -> None:
         form = form_of(desk, ADD) | {
@@ -705,6 +717,9 @@ def book() -> None:
         last_event_id=1,
         sealed_at=moment(),
     )
+    ScriptText.objects.create(situation="hardship", step="offer", words="There is no payment to agree today.")
+    QueueOrder.objects.create(name="The largest first", first="largest", made_by="x", made_at=moment())
+    CallEffect.objects.create(band="1-30|new|none", calls=10, helped=3, counted_on=TODAY)
     make_team()
     make_item(account)
     RejectedRow.objects.create(file="bills.csv", line=2, reason="no amount", rejected_at=moment())

@@ -119,6 +119,15 @@ def test_an_empty_policy_is_for_everybody() -> None:
     assert describe(empty)[1] == "A case opens when anything has been past due for 1 day."
 
 
+def test_where_a_case_goes_on_after_a_broken_promise_is_said_in_plain_words() -> None:
+    [said] = [line for line in describe(replace(rules(), after_broken="bar")) if "broken" in line]
+    assert said == (
+        "After a broken promise or plan a case that has not reached bar goes on there without waiting for its day; "
+        "steps before it that were not taken are passed over, and what hurts waits for a new warning."
+    )
+    assert not any("broken" in line for line in describe(rules()))
+
+
 POLICY_CHANGES: dict[str, Any] = {
     "code": "other",
     "number": 4,
@@ -135,6 +144,7 @@ POLICY_CHANGES: dict[str, Any] = {
     "reconnection_fee": Amounts(5_000, {}),
     "limits_children": True,
     "counts_working_days": True,
+    "after_broken": "bar",
     "steps": (),
 }
 

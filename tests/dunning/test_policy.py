@@ -848,3 +848,59 @@ def test_a_protected_service_goes_as_far_as_its_market_allows() -> None:
         (1, "throttled"),
         (3, "suspended"),
     ]
+
+
+# --- after a broken promise or plan -----------------------------------------------------------------------------------
+
+
+def passed(stage: str, done: Mapping[str, Done], at: str = "bar") -> list[str] | None:
+    entry = policy.re_entry(replace(STANDARD, after_broken=at), stage=stage, done=done)
+    return None if entry is None else [step.code for step in entry.passed_over]
+
+
+def test_without_the_key_a_case_stays_where_it_stands() -> None:
+    assert policy.re_entry(STANDARD, stage="", done={}) is None
+
+
+def test_steps_before_it_that_were_not_taken_are_passed_over_and_those_that_were_are_not() -> None:
+    assert passed("", {}, at="final") == ["reminder"]
+    assert passed("reminder", {"reminder": OVER}, at="final") == []
+
+
+def test_the_warning_of_what_hurts_is_not_passed_over() -> None:
+    assert passed("", {}, at="bar") == ["reminder"], "final warns of bar"
+    assert passed("", {}, at="desk") == ["reminder", "final", "bar", "suspend"], "desk hurts nobody"
+
+
+def test_a_step_that_waits_or_was_given_back_is_passed_over_too() -> None:
+    waits = up_to("bar") | {"bar": Done(0, False, day(24), False, NOT_WARNED)}
+    assert passed("final", waits, at="desk") == ["bar", "suspend"]
+    undone = up_to("suspend") | {"bar": Done(1, False, None, False, "")}
+    assert passed("bar", undone, at="desk") == ["bar", "suspend"]
+
+
+@pytest.mark.parametrize("stage", ["final", "bar", "suspend"])
+def test_nobody_goes_back(stage: str) -> None:
+    assert passed(stage, up_to(stage) | {stage: OVER}, at="final") is None
+
+
+def test_it_does_not_wait_for_its_day_and_what_comes_after_it_does() -> None:
+    entered = facts(13, re_entered_at="final", done={"reminder": OVER})
+    answer = policy.decide(STANDARD, entered)
+    assert said(answer) == [("final", TAKEN)]
+    after = facts(14, re_entered_at="final", done={"reminder": OVER, "final": OVER})
+    assert policy.decide(STANDARD, after) == policy.Answer((), day(24))
+
+
+def test_what_hurts_still_waits_for_a_warning_of_now_and_its_days() -> None:
+    entered = facts(13, re_entered_at="bar", done={"reminder": OVER})
+    assert said(policy.decide(STANDARD, entered)) == [("final", TAKEN)]
+    told = {"warnings": {"final": warning(delivered=13, made=13, pay_by=19)}, "warnings_from": day(13)}
+    done = {"reminder": OVER, "final": OVER}
+    assert said(policy.decide(STANDARD, facts(16, re_entered_at="bar", done=done, **told))) == [("bar", NOTICE_RUNNING)]
+    assert said(policy.decide(STANDARD, facts(19, re_entered_at="bar", done=done, **told))) == [("bar", TAKEN)]
+
+
+def test_the_outlook_says_so() -> None:
+    entered = facts(13, re_entered_at="final", done={"reminder": OVER})
+    assert policy.outlook(STANDARD, entered) == policy.Upcoming("final", day(14))

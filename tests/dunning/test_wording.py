@@ -33,6 +33,8 @@ LANGUAGES = ("ar", "de", "en", "es", "fr", "hi")
 TEMPLATES = (
     "upcoming", "reminder", "suspension-warning", "final-notice", "placement-notice", "promise-confirmation",
     "plan-confirmation", "restored", "general", "paid-thanks", "call-back", "dispute-received", "hardship-help", "help",
+    "extension-confirmation", "settlement-offer", "settlement-paid", "plan-broken", "dispute-upheld",
+    "dispute-rejected",
 )  # fmt: skip
 BARE_TEMPLATES = ("stop-confirmation",)
 TONED = (
@@ -68,6 +70,13 @@ FULL = replace(
         InstalmentLine(due_on=date(2026, 9, 1), amount=Decimal("500")),
         InstalmentLine(due_on=date(2026, 10, 1), amount=Decimal("579.90")),
     ),
+    extended_until=date(2026, 9, 10),
+    settled_amount=Decimal("300"),
+    settled_balance=Decimal("412.50"),
+    settled_by=date(2026, 9, 2),
+    disputed_amount=Decimal("24.50"),
+    disputed_bill="B-7",
+    credited_amount=Decimal("24.50"),
     advice="Advice Line, 0800 555 0199",
     regulator="the Communications Ombudsman",
     opt_out_url="https://pay.example/stop/Ab3",

@@ -65,7 +65,9 @@ def facts(language: str, template: str) -> NoticeFacts:
             InstalmentLine(due_on=date(2026, 10, 1), amount=Decimal("579.90")),
         ),
         regulator="Ombuds Office", opt_out_url="https://pay.example/stop/Ab3", wait_until=date(2026, 8, 26),
-        answer_by=date(2026, 8, 28),
+        answer_by=date(2026, 8, 28), extended_until=date(2026, 9, 10), settled_amount=Decimal("300"),
+        settled_balance=Decimal("412.50"), settled_by=date(2026, 9, 2), disputed_amount=Decimal("24.50"),
+        disputed_bill="B-7", credited_amount=Decimal("24.50"),
     )  # fmt: skip
     if template == "validation-notice":
         tag = {"en": "en-US", "es": "es-US"}[language]

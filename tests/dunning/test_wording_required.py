@@ -295,7 +295,9 @@ facts_of_any_kind = st.builds(
     agency_name=st.none() | names, promised_amount=st.none() | amounts, promised_on=st.none() | days,
     instalments=st.lists(st.builds(InstalmentLine, due_on=days, amount=amounts), max_size=3).map(tuple),
     advice=st.none() | names, regulator=st.none() | names, help_signpost=st.booleans(), suspension_on=st.none() | days,
-    wait_until=st.none() | days, answer_by=st.none() | days,
+    wait_until=st.none() | days, answer_by=st.none() | days, extended_until=st.none() | days,
+    settled_amount=st.none() | amounts, settled_balance=st.none() | amounts, settled_by=st.none() | days,
+    disputed_amount=st.none() | amounts, disputed_bill=st.none() | names, credited_amount=st.none() | amounts,
     collector_disclosure=st.sampled_from(["", "initial", "later"]),
 )  # fmt: skip
 

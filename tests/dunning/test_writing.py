@@ -49,6 +49,7 @@ EVERYTHING_SAID: dict[str, Any] = {
     "fees": {"late_fee": {"INR": "100.00"}, "reconnection_fee": "0.5"},
     "agency": "southside",
     "limits_children": True,
+    "after_broken": "cut",
     "steps": [
         {
             "code": "warn", "day": 5, "action": "notify", "channels": ["letter", "in_app"], "all_channels": True,
@@ -152,6 +153,9 @@ def test_steps_are_kept_in_the_order_they_run() -> None:
         ("fees.tea", "1", "fees.tea"),
         ("agency", "two words", "agency"),
         ("limits_children", "yes", "limits_children"),
+        ("after_broken", "nothing", "after_broken"),
+        ("after_broken", "upcoming", "after_broken"),
+        ("after_broken", ["final"], "after_broken"),
         ("steps.0.action", "shout", "steps[0].action"),
         ("steps.0.action", ..., "steps[0].action"),
         ("steps.0.channels", ["pigeon"], "steps[0].channels[0]"),

@@ -16,7 +16,7 @@ from typing import Any
 from accounts import business_day, holds, settling
 from accounts.events import SERVICE_CHANGED, STATUS_CHANGED
 from accounts.models import Account, AccountEvent, Adjustment, Bill, Hold, Service
-from agents import disputes, plans, promises
+from agents import confirmations, disputes, plans, promises
 from agents.instalments import Instalment
 from agents.models import Dispute, Plan, Promise, WorkItem
 from collections_desk import journey, resource
@@ -129,8 +129,9 @@ class Story:
         self._settle()
         return opened
 
-    def resolve(self, dispute: Dispute, outcome: str) -> None:
-        disputes.resolve(dispute_id=dispute.pk, outcome=outcome, actor=AGENT, **self._now())
+    def resolve(self, dispute: Dispute, outcome: str, *, credited: str | None = None) -> None:
+        part = None if credited is None else Decimal(credited)
+        disputes.resolve(dispute_id=dispute.pk, outcome=outcome, credited=part, actor=AGENT, **self._now())
         self._settle()
 
     # Days.
@@ -153,7 +154,10 @@ class Story:
         """Two passes: what the first one causes leaves on the same day."""
         as_of = business_day.last_run() or self.today
         road = road or LocalMemory()
-        roads = Roads(dict.fromkeys(("sms", "email", "letter", "in_app"), road), road, careful=self.careful)
+        roads = Roads(
+            dict.fromkeys(("sms", "email", "letter", "in_app"), road), road, careful=self.careful,
+            agreements=confirmations.standing,
+        )  # fmt: skip
         with journey.gathering():
             for _ in range(2):
                 deliver.deliver(as_of=as_of, at=at(self.today, hour), roads=roads)

@@ -59,6 +59,34 @@ def test_a_full_dispute_pauses_and_rejected_resumes_at_its_stage_with_a_fresh_wa
     assert story.notices()[-1] == "04-10 final email until 04-16"
 
 
+def test_a_dispute_upheld_for_a_part_goes_on_with_the_rest_after_a_fresh_warning(story: Story) -> None:
+    story.days_pass(until=mar(20))
+    contest = story.dispute("100.00", bill="B1")
+    story.days_pass(until=mar(40))
+    story.resolve(contest, "upheld", credited="30.00")
+    story.expect(overdue="70.00", disputed="0.00", balance="70.00", stage="final")
+    story.days_pass(until=mar(50))
+    story.expect(
+        steps=[
+            "03-05 reminder taken", "03-12 warning taken", "03-19 final taken",
+            "04-10 final taken", "04-11 desk taken", "04-16 bar taken", "04-17 suspend taken",
+        ]
+    )  # fmt: skip
+
+
+def test_the_rest_of_an_account_gets_its_steps_and_is_handed_over_while_a_part_is_contested(story: Story) -> None:
+    story.days_pass(until=mar(3))
+    story.dispute("60.00", bill="B1")
+    story.days_pass(until=mar(40))
+    story.expect(
+        steps=[
+            "03-05 reminder taken", "03-12 warning taken", "03-19 final taken", "03-25 bar taken",
+            "04-01 suspend taken", "04-02 desk taken",
+        ],
+        status="collections", overdue="40.00", disputed="60.00",
+    )  # fmt: skip
+
+
 def test_a_dispute_withdrawn_after_the_limit_takes_nothing_twice(story: Story) -> None:
     story.days_pass(until=mar(26))
     contest = story.dispute("100.00", bill="B1")

@@ -335,10 +335,11 @@ def test_09_a_dispute_of_one_line_goes_on_for_the_rest_alone_up_to_the_limit() -
         balance="100.00",
         services=[{"service_id": "S1", "status": "outgoing_barred"}],
     )
-    for warning in story.texts[1:]:
+    for warning in (text for text in story.texts[1:] if not text.key.startswith("confirm.")):
         assert "40.00" in warning.text
         assert "60.00" not in warning.text, "what is contested is neither asked for nor called paid"
-    assert list(Notice.objects.order_by("pk").values_list("amount", flat=True)) == [100, 40, 40]
+    asked_for = Notice.objects.exclude(step_code="confirmation").order_by("pk")
+    assert list(asked_for.values_list("amount", flat=True)) == [100, 40, 40]
 
 
 def test_09_a_dispute_that_leaves_less_than_the_minimum_waits_and_closes_nothing() -> None:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from accounts import business_day, settling
-from agents import calls
+from agents import calls, confirmations
 from collections_desk import clock, journey
 from dunning import deliver
 from dunning.roads import roads_from_settings
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         at = options["at"] or clock.business_now()
         as_of = business_day.business_date(at=at)
         now = (lambda: options["at"]) if options["at"] else clock.business_now
-        roads = roads_from_settings(now=now, talks=calls.talks_of)
+        roads = roads_from_settings(now=now, talks=calls.talks_of, agreements=confirmations.standing)
         try:
             with journey.gathering():
                 # What a killed run left to react to comes first: nothing leaves for an account with news.

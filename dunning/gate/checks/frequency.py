@@ -94,11 +94,18 @@ def _consented(facts: Facts, action: Action, moment: datetime, days: int) -> boo
 
 def in_days(params: InDays, action: Action, facts: Facts, at: datetime) -> Objection | None:
     """12 CFR 1006.14(b)(2)(i)(A) and the caps of states: counted by local days, the worst zone decides."""
-    if action.type not in params.channels or (params.reached and not _reaches(params.reached, facts.address.use)):
+    if not _counts(params, action, facts) or _consented(facts, action, at, params.consent_days):
         return None
-    if _consented(facts, action, at, params.consent_days):
-        return None
-    counted = [
+    return too_many(_counted(params, action, facts, at), params.most, params.days, facts, at, _said(params))
+
+
+def _counts(params: InDays, action: Action, facts: Facts) -> bool:
+    """Whether such an action is one of those that are counted."""
+    return action.type in params.channels and (not params.reached or _reaches(params.reached, facts.address.use))
+
+
+def _counted(params: InDays, action: Action, facts: Facts, at: datetime) -> list[datetime]:
+    return [
         contact.at
         for contact in facts.contacts
         if contact.direction == "outbound"
@@ -110,7 +117,38 @@ def in_days(params: InDays, action: Action, facts: Facts, at: datetime) -> Objec
         and _mine(contact, action, params.per)
         and not _consented(facts, action, contact.at, params.consent_days)
     ]
-    return too_many(counted, params.most, params.days, facts, at, _said(params))
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a limit leaves: so many used of so many in so many days, and when one more is free again, if none is."""
+
+    used: int
+    most: int
+    days: int
+    calls_alone: bool
+    free_at: datetime | None
+
+
+def allowance(params: object, action: Action, facts: Facts, at: datetime) -> Allowance | None:
+    """How far a limit is used up by ``at``; none where the check counts nothing for such an action."""
+    if isinstance(params, InDays) and _counts(params, action, facts):
+        moments, most, days = _counted(params, action, facts, at), params.most, params.days
+        calls_alone = set(params.channels) <= set(CALLS)
+    elif isinstance(params, NoRapidFire) and params.most_calls_a_day and action.type in CALLS:
+        sent = [c for c in facts.contacts if c.direction == "outbound" and c.at <= at and not c.not_theirs]
+        moments = [c.at for c in sent if c.channel in CALLS and c.result not in NOT_CONNECTED]
+        most, days, calls_alone = params.most_calls_a_day, 1, True
+    else:
+        return None
+    used = max(_inside(moments, days, zone, at) for zone in zones_of(facts.place, at) or (_UTC,))
+    full = too_many(moments, most, days, facts, at, "")
+    return Allowance(used, most, days, calls_alone, full.until if full else None)
+
+
+def _inside(moments: Sequence[datetime], days: int, zone: ZoneInfo, at: datetime) -> int:
+    today = _day(at, zone)
+    return sum(today - timedelta(days=days) < _day(moment, zone) <= today for moment in moments)
 
 
 def _reaches(wanted: str, reached: str) -> bool:
