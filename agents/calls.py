@@ -429,10 +429,10 @@ def talks_of(account_ids: Collection[int], at: datetime) -> dict[int, Talked]:
     for row in calls.filter(about, at__gt=at - LOOKS_BACK, at__lte=at).order_by("at"):
         for account_id in wanted.intersection([row.account_id, *row.also_about]):
             rows[account_id].append(row)
-    return {pk: _talked(found, at) for pk, found in rows.items()}
+    return {pk: _talked(found, at, account_id=pk) for pk, found in rows.items()}
 
 
-def _talked(rows: Sequence[Any], at: datetime) -> Talked:
+def _talked(rows: Sequence[Any], at: datetime, *, account_id: int) -> Talked:
     # An outcome that was taken back: the call counts once, with what it was said to be afterwards.
     again = {row.at for row in rows if row.undone_at is None}
     rows = [row for row in rows if row.undone_at is None or row.at not in again]
@@ -447,6 +447,7 @@ def _talked(rows: Sequence[Any], at: datetime) -> Talked:
             conversation=row.right_party and row.kind == Interaction.Kind.CALL,
             address=row.number,
             not_theirs=row.number in not_theirs,
+            kept_elsewhere=row.account_id != account_id,
         )
         for row in rows
     )

@@ -273,12 +273,12 @@ class Gate:
 
     def _of_other_accounts(self, account_id: int, known: Known, talked: Talked) -> Iterator[Contact]:
         """Contacts with the same person about their other accounts; one that was about several is told once."""
-        told = set(talked.contacts)
+        told = {replace(contact, kept_elsewhere=False) for contact in talked.contacts if contact.kept_elsewhere}
         for other in known.accounts:
             if other != account_id:
-                contacts = self.talked.get(other, Talked()).contacts
-                yield from (contact for contact in contacts if contact not in told)
-                told.update(contacts)
+                for contact in self.talked.get(other, Talked()).contacts:
+                    if not contact.kept_elsewhere and contact not in told:
+                        yield contact
                 yield from known.sent.get(other, ())
 
     def _asked(self, action: Action, facts: Facts) -> tuple[list[Rule], tuple[Pack, ...]]:

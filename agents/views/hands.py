@@ -48,6 +48,16 @@ DECIDED_SINCE = timedelta(minutes=30)
 _DECISIONS = {
     kinds.PLAN_APPROVED: gettext_lazy("Approved: the plan of %(name)s."),
     kinds.PLAN_DECLINED: gettext_lazy("Declined: the plan of %(name)s."),
+    kinds.EXTENSION_APPROVED: gettext_lazy("Approved: the time to pay of %(name)s."),
+    kinds.EXTENSION_DECLINED: gettext_lazy("Declined: the time to pay of %(name)s."),
+    kinds.SETTLEMENT_APPROVED: gettext_lazy("Agreed to: the settlement of %(name)s."),
+    kinds.SETTLEMENT_DECLINED: gettext_lazy("Declined: the settlement of %(name)s."),
+}
+#: What is decided on, as the payload names it.
+_DECIDED_ON: dict[str, type[Plan | Extension | Settlement]] = {
+    "plan": Plan,
+    "extension": Extension,
+    "settlement": Settlement,
 }
 _STATUS = {"not_found": 404, "forbidden": 403}
 
@@ -171,18 +181,23 @@ def _decided(agent: Agent, at: datetime) -> list[dict[str, str]]:
     rows = AccountEvent.objects.filter(
         kind__in=_DECISIONS, on__gte=business_date(at=at - DECIDED_SINCE), at__gte=at - DECIDED_SINCE
     ).exclude(actor=rights.actor(agent))
-    by_ref = {str(row.payload.get("plan")): row for row in rows.order_by("pk")[:200]}
-    if not by_ref:
-        return []
-    mine = Plan.objects.filter(ref__in=by_ref, made_by=rights.actor(agent)).select_related("account__customer")
-    return [
-        {
-            "id": f"decided {by_ref[plan.ref].pk}",
-            "text": _DECISIONS[by_ref[plan.ref].kind] % {"name": plan.account.customer.name},
-            "href": reverse("account", args=[plan.account.ref]),
-        }
-        for plan in mine
-    ]
+    latest = list(rows.order_by("pk")[:200])
+    told = []
+    for name, model in _DECIDED_ON.items():
+        by_ref = {str(row.payload[name]): row for row in latest if name in row.payload}
+        if not by_ref:
+            continue
+        mine = model._default_manager.filter(ref__in=by_ref, made_by=rights.actor(agent))
+        for asked in mine.select_related("account__customer"):
+            event = by_ref[asked.ref]
+            told.append(
+                {
+                    "id": f"decided {event.pk}",
+                    "text": _DECISIONS[event.kind] % {"name": asked.account.customer.name},
+                    "href": reverse("account", args=[asked.account.ref]),
+                }
+            )
+    return told
 
 
 def _crisis(agent: Agent) -> dict[str, str] | None:

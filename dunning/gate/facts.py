@@ -71,6 +71,8 @@ class Contact:
     reached: str = ""
     #: The number turned out to be somebody else's: it does not count for this person.
     not_theirs: bool = False
+    #: Kept with another account, and about this one too.
+    kept_elsewhere: bool = False
     #: The debts it is counted for; empty: the account's.
     debts: frozenset[str] = frozenset()
     prerecorded: bool = False

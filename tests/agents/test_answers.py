@@ -198,7 +198,7 @@ def test_a_person_stops_a_number_in_two_hands_for_both(account: Account) -> None
 def test_what_the_customer_wrote_is_on_the_accounts_panel(account: Account) -> None:
     receive("and now?")
     receive("HELP")
-    shown = inbound_page.of_account(account)
+    shown = inbound_page.shown(list(inbound_page.lately(account)))
     panel = render_to_string("agents/_inbound.html", {"account": account, "at": moment(), **shown})
     assert "and now?" in panel
     assert "1 waiting" in panel

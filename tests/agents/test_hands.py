@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
 from accounts.models import Account
-from agents import calls, day, plans, promises, queue
+from agents import calls, day, plans, promises, queue, settlements
 from agents.models import Agent, WorkItem
 from agents.templatetags.desk import clock, money, short_day, span
 from agents.templatetags.desk import day as written
@@ -105,6 +105,20 @@ def test_a_decision_on_what_i_asked_for_is_news_to_me_alone(approve: bool) -> No
     [told] = signed_in(nadia).get("/news/").json()["decided"]
     assert told["text"] == f"{'Approved' if approve else 'Declined'}: the plan of Frida."
     assert signed_in(luis).get("/news/").json()["decided"] == []
+
+
+def test_a_word_on_my_settlement_is_news_to_me() -> None:
+    nadia, boss, account = make_agent(), make_agent("supervisor"), late_account("Frida")
+    now = timezone.now()
+    offered = settlements.agree(
+        account_id=account.pk, amount=Decimal("60.00"), pay_by=now.date() + timedelta(days=5),
+        actor=f"agent:{nadia.username}", agent=nadia, as_of=now.date(), at=now,
+    )  # fmt: skip
+    settlements.decide(settlement_id=offered.pk, approve=True, agent=boss, as_of=now.date(), at=now)
+
+    [told] = signed_in(nadia).get("/news/").json()["decided"]
+
+    assert told["text"] == "Agreed to: the settlement of Frida."
 
 
 def test_words_of_a_crisis_are_news_on_their_side_of_the_team_wall() -> None:

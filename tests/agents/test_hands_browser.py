@@ -142,7 +142,7 @@ def test_the_palette_logs_a_call_by_its_outcome(browser: Any, worked: Any, desk:
 
     page.keyboard.press("Control+k")
     page.keyboard.type("log no answer")
-    expect(page.locator("#palette [aria-selected=true]")).to_contain_text("no answer")
+    expect(page.locator("#palette [aria-selected=true]")).to_contain_text("No answer")
     page.keyboard.press("Enter")
 
     expect(page.locator("#outcome [name=disposition][value=no_answer]")).to_be_checked()

@@ -83,6 +83,7 @@ def test_an_agent_works_an_account_with_the_keyboard_alone(browser: Any, desk: s
 
     page.keyboard.press("n")
     expect(page.locator("h1")).to_have_text("First Frida")
+    page.wait_for_load_state("load")
     page.keyboard.press("p")
     expect(page.locator("#id_amount")).to_be_focused()
     page.keyboard.type("40.00")

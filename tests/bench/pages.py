@@ -29,9 +29,9 @@ _LONG_HISTORY = """
            'strategy-1@1', jsonb_build_object('step', 'step-' || n), %(account)s
       FROM generate_series(1, %(events)s) AS n;
     INSERT INTO agents_interaction (ref, kind, direction, disposition, right_party, number, at, note, override_code,
-                                    nonpayment_reason, said, account_id)
+                                    nonpayment_reason, said, also_about, account_id)
     SELECT 'bench-' || n, 'call', 'outbound', 'no_answer', false, '+12025550100', %(eve)s - make_interval(days => n),
-           'Nobody there', '', '', '{}', %(account)s
+           'Nobody there', '', '', '{}', '{}', %(account)s
       FROM generate_series(1, %(events)s) AS n
 """
 

@@ -595,7 +595,8 @@ def test_the_last_days_fill_every_page_through_the_operations_behind_it(tmp_path
     assert GateDecision.objects.exists()
     assert ContactHabit.objects.exists()
     limited = ServiceOrder.objects.filter(kind="limit", state="confirmed")
-    assert len(set(limited.values_list("account__customer__country", flat=True))) >= 3
+    # In which markets depends on the day: their packs want other warnings, and no limit leaves on a closed day.
+    assert len(set(limited.values_list("account__customer__country", flat=True))) >= 2
     assert set(Agent.objects.get(username="agent2").groups.values_list("name", flat=True)) == {"agent", "specialist"}
 
     before = InboundMessage.objects.count(), NoticeText.objects.count(), PackChange.objects.count()
