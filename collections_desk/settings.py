@@ -167,6 +167,9 @@ DESK_CTI_URL = text("DESK_CTI_URL", "")
 if DESK_CTI_URL:
     DESK_CTI_URL = address("DESK_CTI_URL", "", schemes=("https", "http"))
 DESK_CTI_SECRET = text("DESK_CTI_SECRET", "")  # signs what we ask of it
+# Whether the page rings the agent's own telephone by itself, as soon as a call is dialled. A browser that has not been
+# told to open `tel:` for this desk asks first, and its question swallows the keys that come next.
+DESK_FOLLOW_TEL = flag("DESK_FOLLOW_TEL", default=False)
 # So many details beside the name must match before anything about a debt is said in a call that we make.
 DESK_IDENTITY_DETAILS = number("DESK_IDENTITY_DETAILS", default=2, least=1)
 

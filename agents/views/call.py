@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -253,7 +254,7 @@ def _bar(request: DeskRequest, desk: Desk, *, refusal: str = "", rings: bool = F
         **zone_now(desk),
         **account_views.extras(desk, "call", form, bills),
         "refusal": refusal,
-        "rings": rings and here is not None and here.via == dialling.TEL,
+        "rings": rings and here is not None and here.via == dialling.TEL and settings.DESK_FOLLOW_TEL,
         "tel": dialling.tel(here.number) if here else "",
     }
     return render(request, "agents/_call_answer.html", context, status=UNPROCESSABLE if refusal else 200)

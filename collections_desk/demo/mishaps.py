@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from zlib import crc32
 
 from agents import calls, confirmations
 from dunning import receipts
@@ -32,11 +33,13 @@ def come_back(*, as_of: date, at: datetime) -> int:
     """Receipts for messages of this pass that found nobody, and now and then one that failed; how many."""
     told = []
     left = Notice.objects.filter(sent_at=at, channel__in=("email", "sms"), state__in=("sent", "delivered"))
-    for key, channel, customer in left.order_by("pk").values_list("key", "channel", "customer_id"):
+    for key, channel, ref in left.order_by("pk").values_list("key", "channel", "customer__ref"):
         of, why = (OF_MAILS, _MAIL) if channel == "email" else (OF_TEXTS, _TEXT)
-        if (customer + as_of.toordinal()) % of:
+        # By the reference, which is the same in every book of this demo; numbers of rows are not.
+        lot = crc32(ref.encode())
+        if (lot + as_of.toordinal()) % of:
             continue
-        reason = why[customer % len(why)]
+        reason = why[lot % len(why)]
         state = "failed" if "full" in reason or "blocked" in reason else "bounced"
         told.append(Receipt(key=key, provider_ref=None, state=state, at=at + timedelta(minutes=3), detail=reason))  # type: ignore[arg-type]  # one of its words
     return receipts.take(told, as_of=as_of, at=at + timedelta(minutes=3))

@@ -89,6 +89,15 @@ const desk = (() => {
     }
   }
 
+  // A panel takes the focus when the script that it brings hears its keys.
+  const here = new Set($$("script[src]").map((script) => script.src));
+  function whenHeard(panel, then) {
+    const script = $$("script[src]", panel).find((one) => !here.has(one.src));
+    if (!script) { then(); return; }
+    script.addEventListener("load", () => { here.add(script.src); then(); });
+    script.addEventListener("error", then);
+  }
+
   // --- tabs --------------------------------------------------------------------------------------------------------
 
   function select(tab, focus) {
@@ -494,8 +503,8 @@ const desk = (() => {
     const into = event.detail.target;
     if (into === found) { if (seek) seek.setAttribute("aria-expanded", String(matches().length > 0)); return; }
     if (into.id === "quote") return;
-    if (into.id === "work" || into.id === "outcome") { showPanels(); focusForm(); }
-    if (into.id === "account" || !into.isConnected) { setUpTabs(); showPanels(); if (form()) focusForm(); }
+    if (into.id === "work" || into.id === "outcome") { showPanels(); whenHeard(into, focusForm); }
+    if (into.id === "account" || !into.isConnected) { setUpTabs(); showPanels(); if (form()) whenHeard(document, focusForm); }
     if (form()) document.dispatchEvent(new CustomEvent("desk:form"));
     showOnlyWanted();
     countTicked();

@@ -99,9 +99,18 @@ def test_dialling_answers_with_an_address_for_the_telephone_and_the_call_runs(
 ) -> None:
     page = dialled(client, account).content.decode()
 
-    assert f'href="tel:{NUMBER}" data-rings' in page
+    assert f'href="tel:{NUMBER}" data-key="r"' in page
+    assert "data-rings" not in page
     assert 'data-live="dialled"' in page
     assert LiveCall.objects.get().agent == nadia
+
+
+def test_a_page_that_rings_by_itself_brings_the_address_to_follow(
+    client: Client, account: Account, settings: Any
+) -> None:
+    settings.DESK_FOLLOW_TEL = True
+
+    assert f'href="tel:{NUMBER}" data-rings' in dialled(client, account).content.decode()
 
 
 def test_a_call_that_the_gate_blocks_is_not_dialled_and_the_page_says_why(client: Client, account: Account) -> None:
