@@ -99,7 +99,7 @@ def test_dialling_answers_with_an_address_for_the_telephone_and_the_call_runs(
 ) -> None:
     page = dialled(client, account).content.decode()
 
-    assert f'href="tel:{NUMBER}" data-key="r"' in page
+    assert f'href="tel:{NUMBER}" data-key="m"' in page
     assert "data-rings" not in page
     assert 'data-live="dialled"' in page
     assert LiveCall.objects.get().agent == nadia
