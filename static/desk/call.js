@@ -2,6 +2,10 @@
 "use strict";
 
 (() => {
+  // It comes with the first outcome bar, and once is enough.
+  if (document.documentElement.dataset.call) return;
+  document.documentElement.dataset.call = "here";
+
   const WATCH_EVERY = 2000;
   const $ = (selector, within = document) => within.querySelector(selector);
   const $$ = (selector, within = document) => [...within.querySelectorAll(selector)];

@@ -1,5 +1,5 @@
 // The desk's keys, panels, tabs and messages. Everything here has a way without it; no letter acts while you type.
-// Beside it: kept.js (half-typed work), palette.js (find any action), news.js (what happens meanwhile).
+// Beside it: ahead.js (keys typed before they are heard), kept.js (half-typed work), palette.js (find any action), news.js (what happens meanwhile).
 "use strict";
 
 const desk = (() => {
@@ -94,8 +94,10 @@ const desk = (() => {
   function whenHeard(panel, then) {
     const script = $$("script[src]", panel).find((one) => !here.has(one.src));
     if (!script) { then(); return; }
-    script.addEventListener("load", () => { here.add(script.src); then(); });
-    script.addEventListener("error", then);
+    ahead.hold("script");
+    const heard = () => { then(); ahead.release("script"); };
+    script.addEventListener("load", () => { here.add(script.src); heard(); });
+    script.addEventListener("error", heard);
   }
 
   // --- tabs --------------------------------------------------------------------------------------------------------
@@ -491,13 +493,23 @@ const desk = (() => {
 
   // --- htmx --------------------------------------------------------------------------------------------------------------
 
+  const isPanel = (into) => into && /^(work|outcome|account|identity)$/.test(into.id);
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.target !== seek) document.body.classList.add("waiting");
     const open = form(), into = event.detail.target;
     // One form at a time: opening another keeps what was typed in this one.
     if (open && into && /^(work|outcome)$/.test(into.id) && !into.contains(open)) close();
+    if (isPanel(into)) ahead.hold("panel");
   });
-  document.addEventListener("htmx:afterRequest", () => document.body.classList.remove("waiting"));
+  document.addEventListener("htmx:afterRequest", (event) => {
+    document.body.classList.remove("waiting");
+    const { target, successful, xhr } = event.detail;
+    if (!isPanel(target)) return;
+    // What was typed for what did not come means nothing here.
+    if (!successful) ahead.drop();
+    if (successful && xhr.getResponseHeader("HX-Redirect")) ahead.hold("page");
+    if (!successful || xhr.status === 204) ahead.release("panel");
+  });
   document.addEventListener("htmx:beforeSwap", holdFocus);
   document.addEventListener("htmx:afterSwap", (event) => {
     const into = event.detail.target;
@@ -512,7 +524,10 @@ const desk = (() => {
     findFocus();
   });
   document.addEventListener("htmx:oobAfterSwap", settleToasts);
-  document.addEventListener("htmx:afterSettle", findFocus);
+  document.addEventListener("htmx:afterSettle", (event) => {
+    findFocus();
+    if (isPanel(event.detail.target)) setTimeout(() => ahead.release("panel"));
+  });
   document.addEventListener("htmx:responseError", (event) => {
     const status = event.detail.xhr.status;
     say(words(status === 403 ? "forbidden" : status === 404 ? "gone" : "failed"), "error");
@@ -525,6 +540,7 @@ const desk = (() => {
     countTicked();
     if ($("#words")) { settleToasts(); offerAgain(); }
     if (form()) { focusForm(); document.dispatchEvent(new CustomEvent("desk:form")); }
+    setTimeout(() => ahead.release("page"));
   });
 
   // --- the palette: open at once and takes what is typed; what it lists comes after the page, or when it is first wanted ------
@@ -536,8 +552,8 @@ const desk = (() => {
     wanted.push(then);
     if (wanted.length > 1) return;
     const script = Object.assign(document.createElement("script"), { src: palette.dataset.script });
-    script.addEventListener("load", () => { for (const one of wanted) one(); });
-    script.addEventListener("error", () => { wanted = []; palette.close(); say(words("offline"), "error"); });
+    script.addEventListener("load", () => { for (const one of wanted) one(); ahead.release("palette"); });
+    script.addEventListener("error", () => { wanted = []; ahead.drop(); ahead.release("palette"); palette.close(); say(words("offline"), "error"); });
     document.head.append(script);
   }
   function openPalette() {
@@ -545,6 +561,7 @@ const desk = (() => {
     desk.cameFrom = document.activeElement;
     $("input", palette).value = "";
     palette.showModal();
+    if (!desk.listKeys) ahead.hold("palette");
     withPalette(() => { if (palette.open) desk.fillPalette(); });
   }
   if (palette) {
