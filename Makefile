@@ -26,7 +26,7 @@ serve: setup
 	@$(PYTHON) manage.py serve $(ARGS)
 
 test: setup browser
-	@$(PYTHON) -m pytest -n 2 $(ARGS)
+	@$(PYTHON) -m pytest -n 2 -rR $(ARGS)
 
 bench: setup
 	@$(PYTHON) -m tests.bench $(ARGS)

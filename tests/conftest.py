@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from django.conf import settings
 from django.db.backends.postgresql.operations import DatabaseOperations
 from hypothesis import settings as property_settings
@@ -24,6 +25,13 @@ def pytest_configure() -> None:
     settings.CACHES["default"]["KEY_PREFIX"] = f"desk-test-{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # slow on purpose otherwise
     DatabaseOperations.sql_flush = _flush
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test in a browser that failed is run once more, and the report says so: see docs/decisions/0021."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 #: What data migrations put there (roles, dispositions) outlives the clean-up, so that no test depends on another's.

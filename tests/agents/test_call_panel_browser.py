@@ -77,6 +77,7 @@ def test_a_supervisor_goes_on_with_the_keyboard_alone(browser: Any, desk: str, q
     page.keyboard.press("c")
     expect(page.locator("#work-form")).to_be_visible()
     page.keyboard.press("1")
+    expect(page.locator("[name=disposition]:checked")).to_have_count(1)
     for _ in range(12):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.name") == "override_code":
