@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -35,15 +37,19 @@ class Command(BaseCommand):
             raise CommandError("DESK_SMS_URL names no message centre: smpp://user:password@host:port")
         keeper = Keeper(now=clock.business_now, business_date=lambda at: business_date(at=at), door=take)
 
+        end = End()
+
         def keep(one: Receipt | Incoming) -> bool:
-            close_old_connections()  # the database may have gone away since the last one
-            return keeper.keep(one)
+            with end.later():
+                close_old_connections()  # the database may have gone away since the last one
+                return keeper.keep(one)
 
         listener = SmppListener(Centre.from_url(url), now=clock.business_now, keep=keep)
-        signal.signal(signal.SIGTERM, stop)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, end.hear)
         pause = SHORTEST_PAUSE_SECONDS
         try:
-            while True:
+            while not end.told:
                 try:
                     listener.listen()
                     pause = SHORTEST_PAUSE_SECONDS
@@ -63,5 +69,25 @@ def take(message: Incoming) -> None:
     inbound.receive(message, as_of=business_date(at=at), at=at)
 
 
-def stop(number: int, frame: FrameType | None) -> NoReturn:
-    raise KeyboardInterrupt
+class End:
+    """The end as it is told by a signal: at once while we wait, and only afterwards while something is kept.
+
+    Raised in the middle of a statement it would leave the connection with half an answer, and whoever then fails for
+    that reason would take the end for a failure of the database and go on.
+    """
+
+    def __init__(self) -> None:
+        self.told = self._keeping = False
+
+    def hear(self, number: int, frame: FrameType | None) -> None:
+        self.told = True
+        if not self._keeping:
+            raise KeyboardInterrupt
+
+    @contextmanager
+    def later(self) -> Iterator[None]:
+        self._keeping = True
+        try:
+            yield
+        finally:
+            self._keeping = False
