@@ -22,6 +22,6 @@ In the order a bill travels:
 ``sensitive_words``  words that ask for care (pure)
 ``keeping``       services kept from limits for a time
 ``journals``      the chart of accounts, and the export
-``audit``         the seal over the events, and its proof
+``audit``         the seal over the events, and its proof; ``audit_heads`` heads of it, given out and checked
 ``admin``         the facts, to look at
 """

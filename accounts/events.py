@@ -46,6 +46,7 @@ VULNERABILITY_REVIEWED = "accounts.vulnerability.reviewed"
 VULNERABILITY_ENDED = "accounts.vulnerability.ended"
 TIME_ZONE_STATED = "accounts.time_zone.stated"
 LANGUAGE_STATED = "accounts.language.stated"
+HEAD_GIVEN_OUT = "accounts.head.given_out"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
-from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
-from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
@@ -16,7 +14,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin import MoneyAdmin, ReadOnlyAdmin, ReadOnlyInline
-from agents import call_admin, queue_admin
+from agents import call_admin, complaint_admin, finding_admin, quality_admin, queue_admin, target_admin
+from agents.clock_admin import MarketClockAdmin, MarketClockForm
 from agents.models import (
     Agent,
     Dispute,
@@ -28,10 +27,9 @@ from agents.models import (
     Team,
     WorkItem,
 )
-from dunning import workdays
 
 # Each registers its own pages.
-__all__ = ["call_admin", "queue_admin"]
+__all__ = ["call_admin", "complaint_admin", "finding_admin", "quality_admin", "queue_admin", "target_admin"]
 
 
 @admin.register(Agent)
@@ -49,7 +47,7 @@ class AgentAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]  # Django's o
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": (("first_name", "last_name"), "email")}),
-        ("Work", {"fields": ("groups", "team", "is_active")}),
+        ("Work", {"fields": ("groups", "team", "all_teams", "is_active")}),
         (
             "Skills",
             {
@@ -163,37 +161,14 @@ class DisputeAdmin(MoneyAdmin):
     search_help_text = "Dispute, account or customer id, exactly"
 
 
-class DisputeClockForm(ModelForm):  # type: ignore[type-arg]  # Django's own is not generic
-    def clean_country(self) -> str:
-        country = str(self.cleaned_data["country"]).upper()
-        if country and not workdays.is_known(country):
-            raise ValidationError("Not a country whose working days are known, such as GB.")
-        return country
-
-    def clean(self) -> dict[str, Any]:
-        given = super().clean() or self.cleaned_data
-        if given.get("acknowledge_days", 0) > given.get("decide_days", 0) and "decide_days" in given:
-            self.add_error("decide_days", "Receipt is confirmed before the decision, not after it.")
-        return given
+class DisputeClockForm(MarketClockForm):
+    last = "decide_days"
+    too_early = "Receipt is confirmed before the decision, not after it."
 
 
 @admin.register(DisputeClock)
-class DisputeClockAdmin(ModelAdmin):
+class DisputeClockAdmin(MarketClockAdmin):
     """By when disputes of a market are confirmed and decided: for those that are opened from now on."""
 
     form = DisputeClockForm
     list_display = ("market", "acknowledge_days", "decide_days", "source")
-    ordering = ("country",)
-    actions = None
-
-    @display(description="market", ordering="country")
-    def market(self, clock: DisputeClock) -> str:
-        return clock.country or "every other"
-
-    def get_readonly_fields(self, request: HttpRequest, obj: DisputeClock | None = None) -> tuple[str, ...]:
-        """The line of every other market stays that."""
-        return ("country",) if obj is not None and not obj.country else ()
-
-    def has_delete_permission(self, request: HttpRequest, obj: DisputeClock | None = None) -> bool:
-        """Without the line of every other market there would be disputes without a date."""
-        return bool(super().has_delete_permission(request, obj)) and (obj is None or bool(obj.country))

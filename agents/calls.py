@@ -22,7 +22,7 @@ from accounts import events, holds, wishes
 from accounts.models import Account, AccountEvent, Consent, ContactPoint, Hold, UnreachableAddress
 from accounts.models.fields import DESK_PREFIX
 from accounts.refusals import Refused
-from agents import card_numbers, identity, kinds, promises, queue, reasons, rights, scripting
+from agents import card_numbers, identity, kinds, promises, queue, reasons, rights, satisfaction, scripting
 from agents.models import Agent, Disposition, Interaction, LiveCall, Note
 from dunning import contact, reading
 from dunning.contact_facts import LOOKS_BACK, Talked
@@ -557,6 +557,11 @@ def _write(
     if promise is not None:
         promises.make(account_id=account_id, actor=actor, as_of=as_of, at=at, **promise)
     _follow(told, account_id=account_id, actor=actor, as_of=as_of, at=at)
+    if told.right_party:
+        # After what the call brought with it: whoever asked to be left alone in it is.
+        satisfaction.ask(
+            account_id=account_id, about=satisfaction.CALL, interaction_id=interaction.pk, as_of=as_of, at=at
+        )
     return interaction
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from django.db.models import Model, QuerySet
 
 from accounts.models.fields import DESK_PREFIX
-from agents.models import Dispute, Extension, Plan, Promise, Settlement
+from agents.models import Complaint, Dispute, Extension, Plan, Promise, Settlement
 from dunning import confirming
 from dunning.confirming import Standing
 from dunning.models import Notice
@@ -63,6 +63,12 @@ def of_dispute(dispute: Dispute, about: str, *, actor: str, as_of: date, at: dat
     """That it was ``received``, or how it ended: ``upheld`` or ``rejected``."""
     key = f"dispute.{dispute.ref}.{about}"
     return _confirm(dispute, f"dispute-{about}", key, actor=actor, as_of=as_of, at=at)
+
+
+def of_complaint(complaint: Complaint, about: str, *, actor: str, as_of: date, at: datetime) -> Notice | None:
+    """That it was ``received``, or what our answer is: ``answered``."""
+    key = f"complaint.{complaint.ref}.{about}"
+    return _confirm(complaint, f"complaint-{about}", key, actor=actor, as_of=as_of, at=at)
 
 
 def take_back(what: str, ref: str, *, reason: str, at: datetime, actor: str = confirming.ACTOR) -> int:
@@ -126,7 +132,8 @@ def _refs(key: str, template: str) -> list[str]:
 
 
 def _state(row: Any) -> str:
-    said = row.get_outcome_display() or "open" if isinstance(row, Dispute) else row.get_status_display()
+    decided = isinstance(row, (Dispute, Complaint))
+    said = row.get_outcome_display() or "open" if decided else row.get_status_display()
     return str(said).lower()
 
 
@@ -161,6 +168,14 @@ def _dispute(dispute: Dispute) -> dict[str, Any]:
     }
 
 
+def _complaint(complaint: Complaint) -> dict[str, Any]:
+    return {
+        "answer_by": complaint.answer_by,
+        "outcome_words": complaint.answer or None,
+        "credited_amount": complaint.redress or None,
+    }
+
+
 _KINDS = {
     "promise-confirmation": _Kind(Promise, _promise, lambda row: row.status == Promise.Status.OPEN),
     "plan-confirmation": _Kind(Plan, _plan, lambda row: row.status == Plan.Status.ACTIVE),
@@ -171,4 +186,8 @@ _KINDS = {
     "dispute-received": _Kind(Dispute, _dispute, lambda row: not row.outcome),
     "dispute-upheld": _Kind(Dispute, _dispute, lambda row: row.outcome == Dispute.Outcome.UPHELD),
     "dispute-rejected": _Kind(Dispute, _dispute, lambda row: row.outcome == Dispute.Outcome.REJECTED),
+    "complaint-received": _Kind(Complaint, _complaint, lambda row: not row.outcome),
+    "complaint-answered": _Kind(
+        Complaint, _complaint, lambda row: row.outcome not in ("", Complaint.Outcome.WITHDRAWN)
+    ),
 }

@@ -33,13 +33,13 @@ class Clocks:
         if row is None:
             return None
         acknowledge, decide = (
-            _rolled_back(opened_on + timedelta(days=days), opened_on, country=country, region=region)
+            rolled_back(opened_on + timedelta(days=days), opened_on, country=country, region=region)
             for days in (row.acknowledge_days, row.decide_days)
         )
         return Clock(acknowledge, decide, row.source)
 
 
-def _rolled_back(day: date, earliest: date, *, country: str, region: str) -> date:
+def rolled_back(day: date, earliest: date, *, country: str, region: str) -> date:
     """``day``, or the last working day before it; never before ``earliest``."""
     while day > earliest and not workdays.is_working_day(day, country=country, region=region):
         day -= timedelta(days=1)

@@ -7,15 +7,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery
 
-from accounts import events
-from accounts.events import EventRow
 from accounts.models import AccountEvent, Adjustment
-from agents import disputes, kinds, queue, rights
-from agents.models import Agent, Dispute, DisputeEvidence, WorkItem
-from dunning.models import Notice
+from agents import answers_owed, disputes, kinds, rights
+from agents.answers_owed import Late, Letter
+from agents.models import Agent, Dispute, DisputeEvidence
 
 MINE, UNASSIGNED, ALL, CLOSED = "mine", "unassigned", "all", "closed"
 #: The figures beside the list look back so far.
@@ -115,32 +113,9 @@ def colleagues(user: Any) -> list[Agent]:
 # One dispute --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A letter to the customer: which, by what channel, and what became of it."""
-
-    template: str
-    channel: str
-    state: str
-    state_in_words: str
-    on: datetime | None
-    reason: str
-
-
 def letters_of(dispute: Dispute) -> list[Letter]:
     """The letters that were asked for, in order. One query."""
-    rows = Notice.objects.filter(account=dispute.account_id, key__startswith=f"confirm.dispute.{dispute.ref}.")
-    return [
-        Letter(
-            template=row.template,
-            channel=row.channel,
-            state=row.state,
-            state_in_words=row.get_state_display(),
-            on=row.delivered_at or row.sent_at or row.send_at,
-            reason=row.reason,
-        )
-        for row in rows.order_by("pk")
-    ]
+    return answers_owed.letters(account_id=dispute.account_id, about=f"dispute.{dispute.ref}")
 
 
 def history_of(dispute: Dispute, *, most: int = 200) -> list[AccountEvent]:
@@ -218,10 +193,7 @@ def note_receipts(*, as_of: date) -> int:
     )
     if not waiting:
         return 0
-    sent = Notice.objects.filter(
-        account__in={account for _, _, account in waiting}, template="dispute-received", sent_at__isnull=False
-    )
-    keys = {key.rpartition(".")[0] for key in sent.values_list("key", flat=True)}
+    keys = answers_owed.receipts_sent(account_ids={account for _, _, account in waiting}, template="dispute-received")
     left = [pk for pk, ref, _ in waiting if f"confirm.dispute.{ref}.{disputes.RECEIVED}" in keys]
     return Dispute.objects.filter(pk__in=left).update(acknowledged_on=as_of)
 
@@ -229,47 +201,26 @@ def note_receipts(*, as_of: date) -> int:
 def tell_late(*, as_of: date, at: datetime, actor: str) -> int:
     """Disputes past their date become a task on top of the queue, for whoever has them; each once. How many."""
     note_receipts(as_of=as_of)
-    late = list(
+    rows = (
         Dispute.objects.filter(resolved_on=None)
         .filter(Q(decide_by__lt=as_of) | Q(acknowledge_by__lt=as_of, acknowledged_on=None))
         .select_related("account")
         .order_by("account_id", "pk")
     )
-    told = set(
-        AccountEvent.objects.filter(
-            account__in={row.account_id for row in late}, kind=kinds.DISPUTE_RUN_OUT
-        ).values_list("payload__dispute", "payload__what")
+    late = [
+        Late(row.account_id, row.ref, what, _due(row, what), _in_words(row, what), row.assigned_to_id)
+        for row in rows
+        for what in (_late_with(row, as_of),)
+    ]
+    return answers_owed.tell(
+        late,
+        kind=kinds.DISPUTE_RUN_OUT,
+        noun="dispute",
+        why="a dispute is past its date",
+        as_of=as_of,
+        at=at,
+        actor=actor,
     )
-    news = [(row, what) for row in late if (row.ref, what := _late_with(row, as_of)) not in told]
-    if not news:
-        return 0
-    with transaction.atomic():
-        events.record_many(
-            [
-                EventRow(
-                    row.account_id,
-                    kinds.DISPUTE_RUN_OUT,
-                    actor,
-                    at,
-                    as_of,
-                    reason=_in_words(row, what),
-                    payload={"dispute": row.ref, "what": what, "by": _due(row, what)},
-                )
-                for row, what in news
-            ]
-        )
-        accounts = sorted({row.account_id for row, _ in news})
-        task, why = WorkItem.Kind.TASK, "a dispute is past its date"
-        queue.enqueue(account_ids=accounts, reason=why, kind=task, as_of=as_of, at=at, actor=actor)
-        items = WorkItem.objects.select_for_update().filter(account__in=accounts, kind=task, done_at=None)
-        first = {row.account_id: (row, what) for row, what in reversed(news)}
-        for item in (pinned := list(items.order_by("pk"))):
-            dispute, what = first[item.account_id]
-            item.pinned_by, item.pinned_because = actor, _in_words(dispute, what)
-            if dispute.assigned_to_id is not None:  # theirs first, then anybody's
-                item.kept_for_id, item.not_before = dispute.assigned_to_id, at
-        WorkItem.objects.bulk_update(pinned, ["pinned_by", "pinned_because", "kept_for", "not_before"])
-    return len(news)
 
 
 def _late_with(dispute: Dispute, as_of: date) -> str:

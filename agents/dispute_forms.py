@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
 from django import forms
@@ -170,13 +169,3 @@ def reason_in_words(code: str) -> str:
         return str(known)
     text = code.replace("_", " ").strip()
     return text[:1].upper() + text[1:]
-
-
-def due_in_words(due: date | None, *, as_of: date) -> str:
-    """How far a date is: ``due in 3 d``, ``due today``, ``2 d late``."""
-    if due is None:
-        return ""
-    days = (due - as_of).days
-    if days == 0:
-        return _("due today")
-    return _("due in %(days)s d") % {"days": days} if days > 0 else _("%(days)s d late") % {"days": -days}

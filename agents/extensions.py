@@ -6,10 +6,11 @@ the bills it names.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 from django.db import transaction
@@ -20,7 +21,17 @@ from accounts.models import Account, Bill, Hold
 from accounts.models.fields import DESK_PREFIX
 from accounts.position import books_of
 from accounts.refusals import Refused
-from agents import authority, card_numbers, confirmations, covered, kinds, rights, second_words, undertakings
+from agents import (
+    authority,
+    card_numbers,
+    confirmations,
+    covered,
+    delegations,
+    kinds,
+    rights,
+    second_words,
+    undertakings,
+)
 from agents.models import Agent, Extension
 from agents.undertakings import RUNNING_EXTENSIONS as RUNNING
 
@@ -157,47 +168,94 @@ def agree(
     return extension
 
 
-def decide(*, extension_id: int, approve: bool, agent: Agent, as_of: date, at: datetime, reason: str = "") -> Extension:
-    """Approve or decline what waits. Raises ``CannotDecideExtension``.
+def decide(
+    *,
+    extension_id: int,
+    approve: bool,
+    agent: Agent,
+    as_of: date,
+    at: datetime,
+    reason: str = "",
+    instead_of: Agent | None = None,
+) -> Extension:
+    """Approve or decline what waits.
 
-    Nobody decides on what they gave themselves, nor beyond their own authority.
+    Nobody decides on what they gave themselves, nor beyond their own authority or that of the person in whose place
+    they do. Raises ``CannotDecideExtension`` and ``delegations.CannotActFor``.
     """
-    actor = rights.actor(agent)
-    if not rights.roles(agent) & authority.TERMS:
-        raise CannotDecideExtension("Supervisors decide on time to pay.", code="forbidden")
     with transaction.atomic():
-        extension = _locked(extension_id, as_of=as_of, at=at, actor=actor)
+        word = delegations.word_of(agent, instead_of=instead_of, on=as_of)
+        if not rights.roles(word.authority) & authority.TERMS:
+            raise CannotDecideExtension("Supervisors decide on time to pay.", code="forbidden")
+        extension = _locked(extension_id, as_of=as_of, at=at, actor=word.actor)
         if extension.status != Extension.Status.PENDING_APPROVAL:
             raise CannotDecideExtension(f"It does not wait any more: it is {extension.get_status_display().lower()}.")
-        if extension.made_by == actor:
+        if word.is_of(extension.made_by):
             raise CannotDecideExtension("Somebody else must decide on time that you gave.", code="forbidden")
-        if not rights.may_see_account(agent, extension.account):
+        if not rights.may_see_account(word.authority, extension.account):
             raise CannotDecideExtension("This account is another team's.", code="forbidden")
-        if approve:
-            _check(extension, agent=agent, as_of=as_of, at=at)
-        extension.decided_by = actor
-        if approve:
-            extension.status = Extension.Status.ACTIVE
-            extension.save(update_fields=["status", "decided_by"])
-        else:
-            extension.save(update_fields=["decided_by"])
-            _end(extension, Extension.Status.CANCELLED, on=as_of, actor=actor, as_of=as_of, at=at)
-        confirmations.of_extension(extension, actor=actor, as_of=as_of, at=at)
-        kind = kinds.EXTENSION_APPROVED if approve else kinds.EXTENSION_DECLINED
-        _tell(extension, kind, actor=actor, as_of=as_of, at=at, reason=reason)
-        outcome = "approved" if approve else "declined"
-        second_words.settled(account_id=extension.account_id, outcome=outcome, actor=actor, at=at)
+        extension.decided_by, extension.decided_for = word.actor, word.for_whom
         if not approve:
-            second_words.tell(
-                account_id=extension.account_id,
-                what="time to pay",
-                asked_by=extension.made_by,
-                reason=reason,
-                actor=actor,
-                as_of=as_of,
-                at=at,
-            )
+            extension.save(update_fields=["decided_by", "decided_for"])
+            _decline(extension, actor=word.actor, as_of=as_of, at=at, reason=reason, told=word.told)
+            return extension
+        if as_of > (last_day(extension) or as_of):
+            raise CannotDecideExtension(_too_late(extension))
+        _check(extension, agent=word.authority, as_of=as_of, at=at)
+        extension.status = Extension.Status.ACTIVE
+        extension.save(update_fields=["status", "decided_by", "decided_for"])
+        confirmations.of_extension(extension, actor=word.actor, as_of=as_of, at=at)
+        kind = kinds.EXTENSION_APPROVED
+        _tell(extension, kind, actor=word.actor, as_of=as_of, at=at, reason=reason, told=word.told)
+        second_words.settled(account_id=extension.account_id, outcome="approved", actor=word.actor, at=at)
     return extension
+
+
+def _decline(
+    extension: Extension, *, actor: str, as_of: date, at: datetime, reason: str, told: Mapping[str, Any]
+) -> None:
+    _end(extension, Extension.Status.CANCELLED, on=as_of, actor=actor, as_of=as_of, at=at)
+    confirmations.of_extension(extension, actor=actor, as_of=as_of, at=at)
+    _tell(extension, kinds.EXTENSION_DECLINED, actor=actor, as_of=as_of, at=at, reason=reason, told=told)
+    second_words.settled(account_id=extension.account_id, outcome="declined", actor=actor, at=at)
+    second_words.tell(
+        account_id=extension.account_id,
+        what="time to pay",
+        asked_by=extension.made_by,
+        reason=reason,
+        actor=actor,
+        as_of=as_of,
+        at=at,
+    )
+
+
+def expire(*, as_of: date, at: datetime) -> int:
+    """Decline the time to pay on which nobody decided in time; how many. Run twice, the second finds nothing."""
+    before = second_words.asked_before(second_words.EXTENSION, as_of)
+    waiting = Extension.objects.filter(status=Extension.Status.PENDING_APPROVAL, made_on__lt=before or date.min)
+    declined = 0
+    for extension_id in list(waiting.order_by("pk").values_list("pk", flat=True)):
+        with transaction.atomic():
+            extension = _locked(extension_id, as_of=as_of, at=at, actor=second_words.ACTOR)
+            if extension.status != Extension.Status.PENDING_APPROVAL:
+                continue
+            _run_out(extension, as_of=as_of, at=at)
+            declined += 1
+    return declined
+
+
+def _run_out(extension: Extension, *, as_of: date, at: datetime) -> None:
+    told = {"expired": True}
+    _decline(extension, actor=second_words.ACTOR, as_of=as_of, at=at, reason=_too_late(extension), told=told)
+
+
+def last_day(extension: Extension) -> date | None:
+    """Until when somebody may still agree to time that waits: its own day at the latest."""
+    return second_words.last_day(second_words.EXTENSION, extension.made_on, until=extension.until)
+
+
+def _too_late(extension: Extension) -> str:
+    return second_words.too_late(second_words.EXTENSION, extension.made_on, until=extension.until)
 
 
 def _check(extension: Extension, *, agent: Agent, as_of: date, at: datetime) -> None:
@@ -248,16 +306,21 @@ def _chunks(account_ids: Collection[int] | None, *, as_of: date) -> Iterator[lis
 
 def _review_chunk(account_ids: list[int], *, as_of: date, at: datetime) -> int:
     list(Account.objects.select_for_update(no_key=True).filter(pk__in=account_ids).order_by("pk").values_list("pk"))
-    running = Extension.objects.select_related("hold").filter(
+    running = Extension.objects.select_related("hold", "account").filter(
         account__in=account_ids, status__in=RUNNING, made_on__lte=as_of
     )
     books = books_of(account_ids, as_of=as_of)
     rows: list[EventRow] = []
+    undecided = 0
     for extension in running.order_by("account_id", "pk"):
         paid = books[extension.account_id].open_on(extension.bill_refs) == 0
         if not paid and as_of <= extension.until:
             continue
         waited = extension.status == Extension.Status.PENDING_APPROVAL
+        if waited and not paid:
+            _run_out(extension, as_of=as_of, at=at)
+            undecided += 1
+            continue
         _end(extension, Extension.Status.ENDED, on=as_of, actor=ACTOR, as_of=as_of, at=at)
         if waited:
             second_words.settled(account_id=extension.account_id, outcome="ended", actor=ACTOR, at=at)
@@ -266,7 +329,7 @@ def _review_chunk(account_ids: list[int], *, as_of: date, at: datetime) -> int:
         kind = kinds.EXTENSION_ENDED
         rows.append(EventRow(extension.account_id, kind, ACTOR, at, as_of, why, payload=payload, react=True))
     events.record_many(rows)
-    return len(rows)
+    return len(rows) + undecided
 
 
 def _days(bills: Sequence[Bill], *, until: date, as_of: date) -> int:
@@ -287,7 +350,16 @@ def _locked(extension_id: int, *, as_of: date, at: datetime, actor: str) -> Exte
     return Extension.objects.select_related("hold", "account__customer").get(pk=extension_id)
 
 
-def _tell(extension: Extension, kind: str, *, actor: str, as_of: date, at: datetime, reason: str) -> None:
+def _tell(
+    extension: Extension,
+    kind: str,
+    *,
+    actor: str,
+    as_of: date,
+    at: datetime,
+    reason: str,
+    told: Mapping[str, Any] | None = None,
+) -> None:
     events.record(
         account_id=extension.account_id,
         kind=kind,
@@ -295,7 +367,7 @@ def _tell(extension: Extension, kind: str, *, actor: str, as_of: date, at: datet
         at=at,
         on=as_of,
         reason=reason,
-        payload={"extension": extension.ref, "until": extension.until},
+        payload={"extension": extension.ref, "until": extension.until, **(told or {})},
         react=True,
     )
 

@@ -187,9 +187,22 @@ class MendForm(forms.Form):
 
 
 class AuditFilter(forms.Form):
-    kind = forms.CharField(required=False, max_length=60, label=_("Kind begins with"))
-    actor = forms.CharField(required=False, max_length=80, label=_("Actor begins with"))
-    after = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    """What the trail is searched for; empty is: whatever it is."""
+
+    account = forms.CharField(required=False, max_length=64, label=_("Account"))
+    actor = forms.CharField(required=False, max_length=80, label=_("Who"))
+    kind = forms.CharField(required=False, max_length=60, label=_("What"))
+    first = forms.DateField(required=False, widget=DayInput, label=_("From"))
+    last = forms.DateField(required=False, widget=DayInput, label=_("To"))
+    rule = forms.CharField(required=False, max_length=30, label=_("Rule"))
+    policy = forms.CharField(required=False, max_length=80, label=_("Policy and version"))
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        first, last = given.get("first"), given.get("last")
+        if first and last and last < first:
+            self.add_error("last", _now("The period ends before it begins."))
+        return given
 
 
 # What the customer wants of us --------------------------------------------------------------------------------------

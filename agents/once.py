@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from accounts.refusals import Refused
@@ -48,6 +49,19 @@ def begin(*, agent: Agent, token: str, path: str, given: Mapping[str, Sequence[s
     if not is_first and kept.digest != digest:
         raise CannotSaveAgain("This form was saved already, with other words. Save once more to add these too.")
     return is_first
+
+
+def finish(*, agent: Agent, token: str, said: Mapping[str, Any]) -> None:
+    """What came of it, for whoever sends the form again: for work that one transaction does not hold."""
+    if token:
+        ApiAnswer.objects.filter(user=agent, key=f"{_PREFIX}{token[:LONGEST]}").update(status=200, body=dict(said))
+
+
+def finished(*, agent: Agent, token: str) -> dict[str, Any] | None:
+    """What was said with ``finish``; none where nothing was: it was cut short."""
+    done = ApiAnswer.objects.filter(user=agent, key=f"{_PREFIX}{token[:LONGEST]}", status=200)
+    body: dict[str, Any] | None = done.values_list("body", flat=True).first()
+    return body
 
 
 def forget(*, agent: Agent, token: str) -> None:

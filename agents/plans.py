@@ -7,11 +7,12 @@ were agreed as one (``consolidating``) are decided on and cancelled as one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
@@ -29,6 +30,7 @@ from agents import (
     card_numbers,
     confirmations,
     covered,
+    delegations,
     instalments,
     kinds,
     promises,
@@ -286,28 +288,39 @@ def agree(
     return plan
 
 
-def decide(*, plan_id: int, approve: bool, agent: Agent, as_of: date, at: datetime, reason: str = "") -> Plan:
-    """Approve or decline a plan that waits, and those agreed with it. Raises ``CannotDecide``.
+def decide(
+    *,
+    plan_id: int,
+    approve: bool,
+    agent: Agent,
+    as_of: date,
+    at: datetime,
+    reason: str = "",
+    instead_of: Agent | None = None,
+) -> Plan:
+    """Approve or decline a plan that waits, and those agreed with it.
 
-    Nobody decides on a plan of their own, nor beyond their own authority.
+    Nobody decides on a plan of their own, nor beyond their own authority or that of the person in whose place they do.
+    Raises ``CannotDecide`` and ``delegations.CannotActFor``.
     """
-    actor = rights.actor(agent)
-    if not rights.roles(agent) & authority.TERMS:
-        raise CannotDecide("Supervisors decide on plans.", code="forbidden")
     with transaction.atomic():
-        plan, *others = _locked(plan_id, as_of=as_of, at=at, actor=actor)
+        word = delegations.word_of(agent, instead_of=instead_of, on=as_of)
+        if not rights.roles(word.authority) & authority.TERMS:
+            raise CannotDecide("Supervisors decide on plans.", code="forbidden")
+        plan, *others = _locked(plan_id, as_of=as_of, at=at, actor=word.actor)
         if plan.status != Plan.Status.PENDING_APPROVAL:
             raise CannotDecide(f"This plan does not wait for a decision: it is {plan.get_status_display().lower()}.")
-        if plan.made_by == actor:
+        if word.is_of(plan.made_by):
             raise CannotDecide("Somebody else must decide on a plan of yours.", code="forbidden")
+        if approve and second_words.is_over(second_words.PLAN, plan.made_on, as_of):
+            raise CannotDecide(second_words.too_late(second_words.PLAN, plan.made_on))
         for each in (plan, *(other for other in others if other.status == Plan.Status.PENDING_APPROVAL)):
-            _decide(each, approve=approve, agent=agent, as_of=as_of, at=at, reason=reason)
+            _decide(each, approve=approve, word=word, as_of=as_of, at=at, reason=reason)
     return plan
 
 
-def _decide(plan: Plan, *, approve: bool, agent: Agent, as_of: date, at: datetime, reason: str) -> None:
-    actor = rights.actor(agent)
-    if not rights.may_see_account(agent, plan.account):
+def _decide(plan: Plan, *, approve: bool, word: delegations.Word, as_of: date, at: datetime, reason: str) -> None:
+    if not rights.may_see_account(word.authority, plan.account):
         raise CannotDecide("An account of this plan is another team's.", code="forbidden")
     if approve:
         parts = [instalments.Instalment(each.due_on, each.amount) for each in plan.instalments.order_by("position")]
@@ -315,7 +328,7 @@ def _decide(plan: Plan, *, approve: bool, agent: Agent, as_of: date, at: datetim
             account=plan.account,
             parts=parts,
             covers=total([part.amount for part in parts]),
-            agent=agent,
+            agent=word.authority,
             as_of=plan.made_on,
             at=at,
             budget=plan.budget,
@@ -326,35 +339,66 @@ def _decide(plan: Plan, *, approve: bool, agent: Agent, as_of: date, at: datetim
             raise CannotDecide(
                 f"This goes beyond what a supervisor may approve. {' '.join(ruling.reasons)}", code="forbidden"
             )
-    plan.decided_by = actor
-    if approve:
-        plan.status = Plan.Status.ACTIVE
-        plan.save(update_fields=["status", "decided_by"])
-        confirmations.of_plan(plan, actor=actor, as_of=as_of, at=at)
-    else:
-        plan.save(update_fields=["decided_by"])
-        _end(plan, Plan.Status.CANCELLED, on=as_of, actor=actor, as_of=as_of, at=at)
+    plan.decided_by, plan.decided_for = word.actor, word.for_whom
+    plan.save(update_fields=["decided_by", "decided_for"])
+    if not approve:
+        _decline(plan, actor=word.actor, as_of=as_of, at=at, reason=reason, told=word.told)
+        return
+    plan.status = Plan.Status.ACTIVE
+    plan.save(update_fields=["status"])
+    confirmations.of_plan(plan, actor=word.actor, as_of=as_of, at=at)
+    _tell(plan, kinds.PLAN_APPROVED, actor=word.actor, as_of=as_of, at=at, reason=reason, told=word.told)
+    _close_approval(plan, outcome="approved", actor=word.actor, at=at)
+
+
+def _decline(plan: Plan, *, actor: str, as_of: date, at: datetime, reason: str, told: Mapping[str, Any]) -> None:
+    _end(plan, Plan.Status.CANCELLED, on=as_of, actor=actor, as_of=as_of, at=at)
+    _tell(plan, kinds.PLAN_DECLINED, actor=actor, as_of=as_of, at=at, reason=reason, told=told)
+    _close_approval(plan, outcome="declined", actor=actor, at=at)
+    second_words.tell(
+        account_id=plan.account_id,
+        what="the instalment plan",
+        asked_by=plan.made_by,
+        reason=reason,
+        actor=actor,
+        as_of=as_of,
+        at=at,
+    )
+
+
+def _tell(
+    plan: Plan, kind: str, *, actor: str, as_of: date, at: datetime, reason: str, told: Mapping[str, Any]
+) -> None:
     events.record(
         account_id=plan.account_id,
-        kind=kinds.PLAN_APPROVED if approve else kinds.PLAN_DECLINED,
+        kind=kind,
         actor=actor,
         at=at,
         on=as_of,
         reason=reason,
-        payload={"plan": plan.ref},
+        payload={"plan": plan.ref, **told},
         react=True,
     )
-    _close_approval(plan, outcome="approved" if approve else "declined", actor=actor, at=at)
-    if not approve:
-        second_words.tell(
-            account_id=plan.account_id,
-            what="the instalment plan",
-            asked_by=plan.made_by,
-            reason=reason,
-            actor=actor,
-            as_of=as_of,
-            at=at,
-        )
+
+
+def expire(*, as_of: date, at: datetime) -> int:
+    """Decline the plans on which nobody decided in time, with those agreed as one with them; how many.
+
+    Run twice, the second finds nothing.
+    """
+    before = second_words.asked_before(second_words.PLAN, as_of)
+    waiting = Plan.objects.filter(status=Plan.Status.PENDING_APPROVAL, made_on__lt=before or date.min)
+    declined = 0
+    for plan_id in list(waiting.order_by("pk").values_list("pk", flat=True)):
+        with transaction.atomic():
+            for plan in _locked(plan_id, as_of=as_of, at=at, actor=second_words.ACTOR):
+                if plan.status != Plan.Status.PENDING_APPROVAL:
+                    continue
+                reason = second_words.too_late(second_words.PLAN, plan.made_on)
+                told = {"expired": True}
+                _decline(plan, actor=second_words.ACTOR, as_of=as_of, at=at, reason=reason, told=told)
+                declined += 1
+    return declined
 
 
 def cancel(*, plan_id: int, actor: str, as_of: date, at: datetime, reason: str = "", together: bool = False) -> Plan:

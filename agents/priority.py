@@ -89,6 +89,8 @@ class ScoreFacts:
     #: Who put it on top, and why; empty: nobody did.
     pinned_by: str = ""
     pinned_because: str = ""
+    #: What that is worth; ``PINNED`` and more is above everything that is weighed.
+    pin_points: int = PINNED
     #: Since when nobody worked on it.
     waiting_since: datetime | None = None
 
@@ -224,7 +226,8 @@ def _callback(callback_at: datetime | None, above: int) -> tuple[int, str]:
 def _pinned(facts: ScoreFacts, above: int) -> tuple[int, str]:
     if not facts.pinned_by:
         return 0, ""
-    return PINNED * above, f"Put on top by {facts.pinned_by}: {facts.pinned_because}"
+    does = "Put on top" if facts.pin_points >= PINNED else "Preferred"
+    return facts.pin_points * above, f"{does} by {facts.pinned_by}: {facts.pinned_because}"
 
 
 def _moment(moment: datetime) -> str:

@@ -139,18 +139,24 @@ def cancel(*, promise_id: int, actor: str, as_of: date, at: datetime, reason: st
 def review(*, as_of: date, at: datetime, account_ids: Collection[int] | None = None) -> int:
     """Judge the open promises of those accounts, or all, as of a day; how many were found kept or broken.
 
-    Of accounts that are named, those kept are looked at again: where the money went back, the promise is open again
-    until its day and grace are over, and broken after them.
+    Of accounts that are named, those judged are looked at again: where the money went back, a kept promise is open
+    again until its day and grace are over, and broken after them; where money comes late that is dated in time, one
+    that was found broken is kept after all.
 
     A promise from a file that named no bills covers what was open when it was made: that is settled here, the first
     time its day has come. Run twice, the second finds nothing.
     """
     found = 0
-    judged = [Promise.Status.OPEN] if account_ids is None else [Promise.Status.OPEN, Promise.Status.KEPT]
+    judged = [Promise.Status.OPEN] if account_ids is None else _LOOKED_AT_AGAIN
     for chunk in _chunks(account_ids, judged, as_of=as_of):
         with transaction.atomic():
             found += _review_chunk(chunk, judged, as_of=as_of, at=at)
     return found
+
+
+#: Not kept, as far as was known.
+_MISSED = (Promise.Status.PART_KEPT, Promise.Status.BROKEN)
+_LOOKED_AT_AGAIN = (Promise.Status.OPEN, Promise.Status.KEPT, *_MISSED)
 
 
 def _chunks(account_ids: Collection[int] | None, judged: Sequence[str], *, as_of: date) -> Iterator[list[int]]:
@@ -183,6 +189,11 @@ def _review_chunk(account_ids: list[int], judged: Sequence[str], *, as_of: date,
             if as_of <= deadline:
                 rows.append(_open_again(promise, filled.paid, as_of=as_of, at=at))
                 continue
+        if promise.status in _MISSED:
+            if filled.paid <= promise.paid:
+                continue
+            # More was paid in time than was known; that nothing is left by now says nothing of its day.
+            nothing_left = False
         if filled.paid != promise.paid:
             promise.paid = filled.paid
             promise.save(update_fields=["paid"])
@@ -196,6 +207,8 @@ def _review_chunk(account_ids: list[int], judged: Sequence[str], *, as_of: date,
             status, kind = Promise.Status.PART_KEPT, kinds.PROMISE_PART_KEPT
         else:
             status, kind = Promise.Status.BROKEN, kinds.PROMISE_BROKEN
+        if status == promise.status:
+            continue
         _settle(promise, status, on=filled.paid_on or seen.as_of, actor=ACTOR, as_of=as_of, at=at)
         rows.append(
             EventRow(
@@ -269,8 +282,8 @@ def _books(wanted: Collection[tuple[int, date]]) -> dict[tuple[int, date], Accou
 
 
 def _seen_on(promise: Promise, as_of: date) -> date:
-    """The day whose books judge it: its last at most, except for money of a kept one that went back later."""
-    return as_of if promise.status == Promise.Status.KEPT else min(as_of, _deadline(promise))
+    """The day whose books judge it: its last at most, except that of one judged before money may have gone back."""
+    return min(as_of, _deadline(promise)) if promise.status == Promise.Status.OPEN else as_of
 
 
 def _open_again(promise: Promise, paid: Decimal, *, as_of: date, at: datetime) -> EventRow:

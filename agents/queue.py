@@ -28,7 +28,7 @@ from accounts.events import EventRow
 from accounts.models import Account, Hold
 from accounts.models.account import AccountStatus
 from accounts.refusals import Refused
-from agents import kinds, lost_claims, rights, skills
+from agents import kinds, lost_claims, priority, rights, skills
 from agents.models import Agent, Interaction, WorkItem
 from agents.scoring import rescore as rescore  # an item is scored wherever it is queued or parked
 from dunning import holding
@@ -37,6 +37,9 @@ LEASE = timedelta(minutes=15)
 
 #: After a call that was logged, an account that is put back waits so long.
 AFTER_A_CALL = timedelta(hours=4)
+
+#: Who pinned an item, why, with how many points and until when, where nobody did.
+NOT_PINNED: tuple[str, str, int, date | None] = ("", "", priority.PINNED, None)
 
 #: A callback is its agent's for so long after its minute, then anybody's.
 KEPT_FOR = timedelta(minutes=15)
@@ -262,6 +265,23 @@ def take_over(*, account_id: int, agent: Agent, at: datetime) -> WorkItem:
     return item
 
 
+def hand_over(*, account_id: int, to: Agent, by: str, at: datetime) -> WorkItem | None:
+    """Put an account into ``to``'s hands on the word of ``by``, whoever has it now; none when it has no place.
+
+    Whoever had it is told, and what they had half typed goes with it. Whether that may be is asked before.
+    """
+    named = {"account": account_id, "agent": to.pk, "at": at, "until": at + LEASE}
+    with transaction.atomic():
+        items: list[Any] = list(WorkItem.objects.raw(_TAKE_OVER, named))
+        if not items:
+            return None
+        item = items[0]
+        payload = {"to": rights.actor(to), **_taken(item, to, at)}
+        _record([item], kinds.ITEM_HANDED_OVER, actor=by, at=at, payload=payload)
+    handed: WorkItem = item
+    return handed
+
+
 def _claim(statement: str, *, agent: Agent, at: datetime, **more: Any) -> WorkItem | None:
     parameters: dict[str, Any] = {
         "agent": agent.pk,
@@ -350,7 +370,7 @@ def complete(
     with transaction.atomic():
         item = _locked(item_id, agent=agent, at=at)
         item.outcome, item.draft = outcome, {}
-        item.pinned_by = item.pinned_because = ""
+        item.pinned_by, item.pinned_because, item.pin_points, item.pinned_until = NOT_PINNED
         item.kept_for = kept_for if not_before is not None else None
         if not_before is None:
             item.done_at, item.done_by, item.lease_until = at, agent, None
@@ -360,7 +380,7 @@ def complete(
         item.save(
             update_fields=[
                 "outcome", "draft", "done_at", "done_by", "not_before", "claimed_by", "claimed_at", "lease_until",
-                "kept_for", "pinned_by", "pinned_because",
+                "kept_for", "pinned_by", "pinned_because", "pin_points", "pinned_until",
             ]
         )  # fmt: skip
         _record(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -84,6 +84,70 @@ class OrderForm(forms.Form):
     def ordering(self) -> Ordering:
         """Of a form that is valid, as far as the order goes."""
         return Ordering(weights_of(self.cleaned_data), self.cleaned_data.get("first") or QueueOrder.First.SCORE)
+
+
+class ListForm(forms.Form):
+    """Which open items of the queue, and what is done with all of them."""
+
+    team = forms.ChoiceField(required=False, label=_("Team"))
+    segment = forms.ChoiceField(required=False, label=_("Segment"))
+    product = forms.ChoiceField(required=False, label=_("Product"))
+    bucket = forms.ChoiceField(required=False, label=_("Days"))
+    policy = forms.ChoiceField(required=False, label=_("Policy"))
+    currency = forms.ChoiceField(required=False, label=_("Currency"))
+    least = forms.DecimalField(required=False, label=_("Overdue from"), min_value=0, max_digits=18, decimal_places=3)
+    most = forms.DecimalField(required=False, label=_("Overdue up to"), min_value=0, max_digits=18, decimal_places=3)
+    act = forms.ChoiceField(
+        label=_("What to do"),
+        choices=[("give", _("Give to a team")), ("pin", _("Put on top")), ("unpin", _("No longer on top"))],
+    )
+    to = forms.ChoiceField(required=False, label=_("To which team"))
+    reason = forms.CharField(required=False, max_length=200, label=_("Why it comes first"))
+    points = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=priority.PINNED,
+        label=_("Points"),
+        widget=forms.NumberInput(attrs={"placeholder": priority.PINNED, "inputmode": "numeric"}),
+    )
+    until = forms.DateField(required=False, label=_("Until"), widget=forms.DateInput(attrs={"type": "date"}))
+
+    def __init__(self, *args: Any, options: Mapping[str, Sequence[tuple[str, Any]]], **more: Any) -> None:
+        super().__init__(*args, **more)
+        for name, choices in options.items():
+            field = self.fields[name]
+            assert isinstance(field, forms.ChoiceField)
+            field.choices = list(choices)
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        least, most = given.get("least"), given.get("most")
+        if (least is not None or most is not None) and not given.get("currency"):
+            self.add_error("currency", _("Say in which currency."))
+        if least is not None and most is not None and least > most:
+            self.add_error("most", _("This is less than the other."))
+        if given.get("act") == "give" and not given.get("to"):
+            self.add_error("to", _("Say which team."))
+        if given.get("act") == "pin" and not given.get("reason"):
+            self.add_error("reason", _("Say why it is put on top."))
+        return given
+
+
+class TeamMessageForm(forms.Form):
+    """A word to a team, and until when it stays."""
+
+    team = forms.ChoiceField(required=False, label=_("To"))
+    text = forms.CharField(max_length=300, label=_("Message"), widget=forms.Textarea(attrs={"rows": 2}))
+    hours = forms.TypedChoiceField(
+        label=_("Stays for"), coerce=int, initial=4,
+        choices=[(1, _("1 hour")), (4, _("4 hours")), (8, _("8 hours")), (24, _("1 day")), (168, _("7 days"))],
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, teams: Sequence[tuple[str, Any]], **more: Any) -> None:
+        super().__init__(*args, **more)
+        field = self.fields["team"]
+        assert isinstance(field, forms.ChoiceField)
+        field.choices = list(teams)
 
 
 def weights_of(given: Mapping[str, Any]) -> dict[str, int]:

@@ -34,6 +34,7 @@ class Act(StrEnum):
     APPROVE = "approve"
     RESOLVE_DISPUTE = "resolve_dispute"
     OVERRIDE_CONTACT = "override_contact"
+    REVIEW = "review"  # judge other people's work, coach them
     SEE_SUPPORT = "see_support"  # the circumstances and needs of vulnerable customers, and their end
     SEE_KPIS = "see_kpis"
     SEE_AUDIT = "see_audit"
@@ -47,6 +48,7 @@ _OF_AGENTS = frozenset({Act.WORK})
 _OF_SPECIALISTS = _OF_AGENTS | {Act.SEE_SUPPORT}
 _OF_SUPERVISORS = _OF_SPECIALISTS | {
     Act.SUPERVISE,
+    Act.REVIEW,
     Act.APPROVE,
     Act.RESOLVE_DISPUTE,
     Act.OVERRIDE_CONTACT,
@@ -56,7 +58,7 @@ _OF_SUPERVISORS = _OF_SPECIALISTS | {
 _ACTS: dict[str, frozenset[Act]] = {
     AGENT: _OF_AGENTS,
     SPECIALIST: _OF_SPECIALISTS,
-    TEAM_LEAD: _OF_AGENTS | {Act.APPROVE, Act.RESOLVE_DISPUTE},
+    TEAM_LEAD: _OF_AGENTS | {Act.APPROVE, Act.RESOLVE_DISPUTE, Act.REVIEW},
     SUPERVISOR: _OF_SUPERVISORS,
     MANAGER: _OF_SUPERVISORS,
     FINANCE: frozenset({Act.SUPERVISE, Act.APPROVE, Act.SEE_KPIS, Act.SEE_AUDIT}),
@@ -127,8 +129,8 @@ def may_keep(user: Any, service: Service, *, as_of: date, until: date | None = N
 
 
 def sees_all_teams(user: Any) -> bool:
-    """Supervisors and admins stand above the team wall."""
-    return may(user, Act.SUPERVISE)
+    """Whether the user stands above the team wall: supervisors do unless they are kept to their team, admins always."""
+    return may(user, Act.SUPERVISE) and (user.all_teams or ADMIN in roles(user))
 
 
 def visible_accounts(user: Any) -> QuerySet[Account]:

@@ -66,7 +66,9 @@ class Scorable:
 
 _FACTS = """
     SELECT w.id, w.account_id, w.team_id, a.overdue, a.currency, a.oldest_due_on, promised.kept, promised.broken,
-           latest.at, latest.callback_at, w.created_at, w.pinned_by, w.pinned_because, a.opened_on, brings.fee,
+           latest.at, latest.callback_at, w.created_at,
+           CASE WHEN w.pinned_until IS NULL OR w.pinned_until >= %(as_of)s THEN w.pinned_by ELSE '' END,
+           w.pinned_because, w.pin_points, a.opened_on, brings.fee,
            EXISTS (SELECT 1 FROM agents_interaction r
                     WHERE r.account_id = w.account_id AND r.right_party AND r.at <= %(at)s) AS reached,
            EXISTS (SELECT 1 FROM accounts_vulnerability v
@@ -128,7 +130,7 @@ def facts_of(
 def _scorable(row: tuple[Any, ...], as_of: date, zone: ZoneInfo, counted: Counted) -> Scorable:
     (
         item_id, account_id, team_id, overdue, currency, oldest_due_on, kept, broken, last_at, callback_at, created_at,
-        pinned_by, pinned_because, opened_on, fee, reached, vulnerable, crisis,
+        pinned_by, pinned_because, pin_points, opened_on, fee, reached, vulnerable, crisis,
     ) = row  # fmt: skip
     days = (as_of - oldest_due_on).days if oldest_due_on else 0
     to_call = CallFacts(bucket_of(days), reached, kept, broken, counted)
@@ -150,6 +152,7 @@ def _scorable(row: tuple[Any, ...], as_of: date, zone: ZoneInfo, counted: Counte
             crisis=crisis,
             pinned_by=pinned_by.partition(":")[2] or pinned_by,
             pinned_because=pinned_because,
+            pin_points=pin_points,
             waiting_since=max(created_at, last_at or created_at).astimezone(zone),
         ),
     )

@@ -8,10 +8,11 @@ the judging happens, and again when money goes back: what was let go of is owed 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 from django.db import transaction
@@ -23,7 +24,18 @@ from accounts.models.fields import DESK_PREFIX
 from accounts.money import from_mills, total
 from accounts.position import PAYMENT, AccountBooks, books_of
 from accounts.refusals import Refused
-from agents import authority, card_numbers, confirmations, covered, kinds, queue, rights, second_words, undertakings
+from agents import (
+    authority,
+    card_numbers,
+    confirmations,
+    covered,
+    delegations,
+    kinds,
+    queue,
+    rights,
+    second_words,
+    undertakings,
+)
 from agents.fees import open_fees
 from agents.models import Agent, Settlement, WorkItem
 from agents.undertakings import RUNNING_SETTLEMENTS as RUNNING
@@ -204,51 +216,102 @@ def agree(
 
 
 def decide(
-    *, settlement_id: int, approve: bool, agent: Agent, as_of: date, at: datetime, reason: str = ""
+    *,
+    settlement_id: int,
+    approve: bool,
+    agent: Agent,
+    as_of: date,
+    at: datetime,
+    reason: str = "",
+    instead_of: Agent | None = None,
 ) -> Settlement:
-    """Give one's word for a settlement that waits, or against it. Raises ``CannotDecideSettlement``.
+    """Give one's word for a settlement that waits, or against it, in one's own name or in somebody's place.
 
     It is offered once nobody's word is missing; one word against it ends it. Nobody decides on what they asked for,
-    nor in a role that is not missing.
+    nor in a role that is not missing, nor twice, whoever's place they stand in. Raises ``CannotDecideSettlement`` and
+    ``delegations.CannotActFor``.
     """
-    actor = rights.actor(agent)
-    if not authority.words_of(agent):
-        raise CannotDecideSettlement("Whoever may let go of as much decides on settlements.", code="forbidden")
     with transaction.atomic():
-        settlement = _locked(settlement_id, as_of=as_of, at=at, actor=actor)
+        word = delegations.word_of(agent, instead_of=instead_of, on=as_of)
+        if not authority.words_of(word.authority):
+            raise CannotDecideSettlement("Whoever may let go of as much decides on settlements.", code="forbidden")
+        settlement = _locked(settlement_id, as_of=as_of, at=at, actor=word.actor)
         if settlement.status != Settlement.Status.PENDING_APPROVAL:
             state = settlement.get_status_display().lower()
             raise CannotDecideSettlement(f"This settlement does not wait any more: {state}.")
-        if settlement.made_by == actor:
+        if word.is_of(settlement.made_by):
             raise CannotDecideSettlement("Somebody else decides on a settlement that you asked for.", code="forbidden")
-        if any(given["by"] == actor for given in settlement.approvals):
+        if any(word.is_of(who) for who in given_by(settlement)):
             raise CannotDecideSettlement("You agreed already: somebody else's word is missing.")
-        if not rights.may_see_account(agent, settlement.account):
+        if not rights.may_see_account(word.authority, settlement.account):
             raise CannotDecideSettlement("This account is another team's.", code="forbidden")
+        if approve and as_of > (last_day(settlement) or as_of):
+            raise CannotDecideSettlement(_too_late(settlement))
         if approve:
-            _add_word(settlement, agent, as_of=as_of, at=at)
-        elif _word(settlement, agent, as_of=as_of, at=at) is None:
+            _add_word(settlement, word, as_of=as_of, at=at)
+            settlement.save(update_fields=["status", "wants", "approvals"])
+            confirmations.of_settlement(settlement, actor=word.actor, as_of=as_of, at=at)
+            kind = kinds.SETTLEMENT_APPROVED
+            _tell(settlement, kind, actor=word.actor, as_of=as_of, at=at, reason=reason, **word.told)
+            if settlement.status != Settlement.Status.PENDING_APPROVAL:
+                second_words.settled(account_id=settlement.account_id, outcome="approved", actor=word.actor, at=at)
+        elif _word(settlement, word, as_of=as_of, at=at) is None:
             raise CannotDecideSettlement("This settlement waits for somebody else.", code="forbidden")
         else:
-            _end(settlement, Settlement.Status.CANCELLED, on=as_of, actor=actor, as_of=as_of, at=at)
-        settlement.save(update_fields=["status", "wants", "approvals"])
-        confirmations.of_settlement(settlement, actor=actor, as_of=as_of, at=at)
-        kind = kinds.SETTLEMENT_APPROVED if approve else kinds.SETTLEMENT_DECLINED
-        _tell(settlement, kind, actor=actor, as_of=as_of, at=at, reason=reason)
-        if settlement.status != Settlement.Status.PENDING_APPROVAL:
-            outcome = "approved" if approve else "declined"
-            second_words.settled(account_id=settlement.account_id, outcome=outcome, actor=actor, at=at)
-        if not approve:
-            second_words.tell(
-                account_id=settlement.account_id,
-                what="the settlement",
-                asked_by=settlement.made_by,
-                reason=reason,
-                actor=actor,
-                as_of=as_of,
-                at=at,
-            )
+            _decline(settlement, actor=word.actor, as_of=as_of, at=at, reason=reason, told=word.told)
     return settlement
+
+
+def _decline(
+    settlement: Settlement, *, actor: str, as_of: date, at: datetime, reason: str, told: Mapping[str, Any]
+) -> None:
+    _end(settlement, Settlement.Status.CANCELLED, on=as_of, actor=actor, as_of=as_of, at=at)
+    confirmations.of_settlement(settlement, actor=actor, as_of=as_of, at=at)
+    _tell(settlement, kinds.SETTLEMENT_DECLINED, actor=actor, as_of=as_of, at=at, reason=reason, **told)
+    second_words.settled(account_id=settlement.account_id, outcome="declined", actor=actor, at=at)
+    second_words.tell(
+        account_id=settlement.account_id,
+        what="the settlement",
+        asked_by=settlement.made_by,
+        reason=reason,
+        actor=actor,
+        as_of=as_of,
+        at=at,
+    )
+
+
+def expire(*, as_of: date, at: datetime) -> int:
+    """Decline the settlements on which nobody decided in time; how many. Run twice, the second finds nothing."""
+    before = second_words.asked_before(second_words.SETTLEMENT, as_of)
+    waiting = Settlement.objects.filter(status=Settlement.Status.PENDING_APPROVAL, made_on__lt=before or date.min)
+    declined = 0
+    for settlement_id in list(waiting.order_by("pk").values_list("pk", flat=True)):
+        with transaction.atomic():
+            settlement = _locked(settlement_id, as_of=as_of, at=at, actor=second_words.ACTOR)
+            if settlement.status != Settlement.Status.PENDING_APPROVAL:
+                continue
+            _run_out(settlement, as_of=as_of, at=at)
+            declined += 1
+    return declined
+
+
+def _run_out(settlement: Settlement, *, as_of: date, at: datetime) -> None:
+    told = {"expired": True}
+    _decline(settlement, actor=second_words.ACTOR, as_of=as_of, at=at, reason=_too_late(settlement), told=told)
+
+
+def last_day(settlement: Settlement) -> date | None:
+    """Until when somebody may still agree to a settlement that waits: its own day at the latest."""
+    return second_words.last_day(second_words.SETTLEMENT, settlement.made_on, until=settlement.pay_by)
+
+
+def _too_late(settlement: Settlement) -> str:
+    return second_words.too_late(second_words.SETTLEMENT, settlement.made_on, until=settlement.pay_by)
+
+
+def given_by(settlement: Settlement) -> set[str]:
+    """Who gave their word already, and in whose place it was given."""
+    return {who for given in settlement.approvals for who in (given["by"], given.get("in_place_of", "")) if who}
 
 
 def cancel(*, settlement_id: int, actor: str, as_of: date, at: datetime, reason: str = "") -> Settlement:
@@ -266,12 +329,36 @@ def cancel(*, settlement_id: int, actor: str, as_of: date, at: datetime, reason:
 
 
 def may_decide(settlement: Settlement, agent: Agent, *, at: datetime, packs: rule_packs.InForce | None = None) -> bool:
-    """Whether that person's word is one that is missing; two queries, none where ``packs`` were read."""
-    actor = rights.actor(agent)
-    if actor == settlement.made_by or any(given["by"] == actor for given in settlement.approvals):
-        return False
+    """Whether that person's word is one that is missing."""
+    return agent.pk in who_may([settlement], [agent], at=at, packs=packs)[settlement.pk]
+
+
+def who_may(
+    settlements: Sequence[Settlement],
+    people: Sequence[Agent],
+    *,
+    at: datetime,
+    packs: rule_packs.InForce | None = None,
+) -> dict[int, set[int]]:
+    """Whose word is missing, of those people, by settlement; two queries for all, one where ``packs`` were read.
+
+    The settlements come with their account.
+    """
     packs = packs or rule_packs.in_force()
-    before = _asked(settlement)
+    oldest = _oldest_due(settlements)
+    return {
+        one.pk: {agent.pk for agent in people if _is_missing(one, agent, oldest.get(one.pk), at=at, packs=packs)}
+        for one in settlements
+    }
+
+
+def _is_missing(
+    settlement: Settlement, agent: Agent, oldest: date | None, *, at: datetime, packs: rule_packs.InForce
+) -> bool:
+    actor = rights.actor(agent)
+    if actor == settlement.made_by or actor in given_by(settlement):
+        return False
+    before = _asked(settlement, oldest)
     now = len(authority.words_missing(before, at=at, packs=packs))
     return any(
         len(authority.words_missing(_with(before, actor, role), at=at, packs=packs)) < now
@@ -352,7 +439,7 @@ def _judge(settlement: Settlement, *, as_of: date, at: datetime) -> bool:
     if as_of <= settlement.pay_by:
         return False
     if status == Settlement.Status.PENDING_APPROVAL:
-        _close(settlement, Settlement.Status.CANCELLED, reason="nobody decided in time", as_of=as_of, at=at)
+        _run_out(settlement, as_of=as_of, at=at)
     else:
         _close(settlement, Settlement.Status.BROKEN, reason=f"not paid by {settlement.pay_by}", as_of=as_of, at=at)
         _paid_late(settlement, Decimal(0), as_of=as_of, at=at)
@@ -637,17 +724,25 @@ def _offer(
     return _Offer(bills, asked)
 
 
-def _asked(settlement: Settlement) -> agreements.Settlement:
-    """A settlement that waits, as the rules read it."""
+def _oldest_due(settlements: Sequence[Settlement]) -> dict[int, date]:
+    """The day on which the oldest bill of each was due: one query."""
+    refs = {ref for one in settlements for ref in one.bill_refs}
+    bills = Bill.objects.filter(account__in={one.account_id for one in settlements}, ref__in=refs)
+    due = {(account, ref): on for account, ref, on in bills.values_list("account_id", "ref", "due_on")}
+    found = {one.pk: [due.get((one.account_id, ref)) for ref in one.bill_refs] for one in settlements}
+    return {pk: min(days) for pk, dues in found.items() if (days := [on for on in dues if on is not None])}
+
+
+def _asked(settlement: Settlement, oldest: date | None) -> agreements.Settlement:
+    """A settlement that waits, as the rules read it; ``oldest``: when its oldest bill was due."""
     given = [agreements.Approval(by=each["by"], role=each["role"]) for each in settlement.approvals]
-    oldest = Bill.objects.filter(account=settlement.account_id, ref__in=settlement.bill_refs).order_by("due_on").first()
     return agreements.Settlement(
         balance=settlement.balance,
         settle=settlement.amount,
         requester=settlement.made_by,
         role=settlement.made_as,
         fees=settlement.fees,
-        days_past_due=max((settlement.made_on - oldest.due_on).days, 0) if oldest is not None else 0,
+        days_past_due=max((settlement.made_on - oldest).days, 0) if oldest is not None else 0,
         approvals=tuple(given),
         of_staff=settlement.account.segment.lower() == authority.STAFF,
         offered_on=settlement.made_on,
@@ -658,29 +753,31 @@ def _with(asked: agreements.Settlement, by: str, role: str) -> agreements.Settle
     return replace(asked, approvals=(*asked.approvals, agreements.Approval(by=by, role=role)))
 
 
-def _word(settlement: Settlement, agent: Agent, *, as_of: date, at: datetime) -> tuple[str, authority.Ruling] | None:
+def _word(
+    settlement: Settlement, word: delegations.Word, *, as_of: date, at: datetime
+) -> tuple[str, authority.Ruling] | None:
     """The role in which that person's word brings the settlement furthest, and what is missing then; none does."""
     best: tuple[str, authority.Ruling] | None = None
-    before = _asked(settlement)
+    before = _asked(settlement, _oldest_due([settlement]).get(settlement.pk))
     fewest = len(authority.settlement(account=settlement.account, asked=before, as_of=as_of, at=at).wants)
-    for role in authority.words_of(agent):
-        asked = _with(before, rights.actor(agent), role)
+    for role in authority.words_of(word.authority):
+        asked = _with(before, word.actor, role)
         ruling = authority.settlement(account=settlement.account, asked=asked, as_of=as_of, at=at)
         if len(ruling.wants) < fewest:
             best, fewest = (role, ruling), len(ruling.wants)
     return best
 
 
-def _add_word(settlement: Settlement, agent: Agent, *, as_of: date, at: datetime) -> None:
+def _add_word(settlement: Settlement, word: delegations.Word, *, as_of: date, at: datetime) -> None:
     """Write a person's word down, in memory. Raises ``CannotDecideSettlement``."""
-    found = _word(settlement, agent, as_of=as_of, at=at)
+    found = _word(settlement, word, as_of=as_of, at=at)
     if found is None:
         missing = " and ".join(role.replace("_", " ") for role in settlement.wants)
         raise CannotDecideSettlement(f"This is more than you may let go of: {missing} must agree.", code="forbidden")
     role, ruling = found
     if ruling.refusals:
         raise CannotDecideSettlement(" ".join(ruling.refusals))
-    settlement.approvals = [*settlement.approvals, {"by": rights.actor(agent), "role": role}]
+    settlement.approvals = [*settlement.approvals, {"by": word.actor, "role": role, **word.told}]
     settlement.wants = ruling.wants
     if not ruling.wants:
         settlement.status = Settlement.Status.OPEN
@@ -693,7 +790,7 @@ def _locked(settlement_id: int, *, as_of: date, at: datetime, actor: str) -> Set
 
 
 def _tell(
-    settlement: Settlement, kind: str, *, actor: str, as_of: date, at: datetime, reason: str, **more: str
+    settlement: Settlement, kind: str, *, actor: str, as_of: date, at: datetime, reason: str, **more: Any
 ) -> None:
     events.record_many(
         [

@@ -45,10 +45,16 @@ _TOLD_BY_ROWS = (
     kinds.ITEM_RELEASED,
     events.MONEY_MOVED,
     events.PERSONAL_DATA_READ,
+    # What is said of a colleague's words is for who reviews them, not for everybody who opens the account.
+    dunning_kinds.FINDING_MADE,
+    dunning_kinds.FINDING_JUDGED,
 )
 
 #: Written when somebody looks or the account changes hands: no news to whoever has it open.
-_NO_NEWS = (kinds.ITEM_QUEUED, kinds.ITEM_CLAIMED, kinds.ITEM_RELEASED, events.PERSONAL_DATA_READ)
+_NO_NEWS = (
+    kinds.ITEM_QUEUED, kinds.ITEM_CLAIMED, kinds.ITEM_RELEASED, events.PERSONAL_DATA_READ,
+    dunning_kinds.FINDING_MADE, dunning_kinds.FINDING_JUDGED,
+)  # fmt: skip
 
 _CHANNEL_ICONS = {
     "call": "phone",
@@ -59,7 +65,9 @@ _CHANNEL_ICONS = {
     "voice": "phone",
     "visit": "user",
 }
-_MONEY_NOUNS = frozenset({"fee", "promise", "plan", "instalment", "dispute", "recovery", "write_off", "commission"})
+_MONEY_NOUNS = frozenset(
+    {"fee", "fee_waiver", "promise", "plan", "instalment", "dispute", "recovery", "write_off", "commission"}
+)
 _AMOUNTS = ("amount", "total")
 #: Payload entries that identify rather than tell.
 _SILENT = frozenset(
@@ -74,6 +82,9 @@ _SILENT = frozenset(
         "promise",
         "plan",
         "dispute",
+        "complaint",
+        "survey",
+        "repeats",
         "notice",
         "key",
         "digest",
@@ -82,6 +93,8 @@ _SILENT = frozenset(
         "intent",
         "confidence",
         "of",
+        "asked_by",
+        "in_place_of",
     }
     | {"starts_on", "reason", "status", "bill_refs"}
     | {"consent", "preference", "representative", "vulnerability", "one_address", "may_be_told", "stated_on"}
@@ -356,7 +369,7 @@ def _events(rows: Iterable[AccountEvent]) -> Iterator[Entry]:
                 if part
             ),
             amount=_decimal(amount),
-            actor=_who(row.actor),
+            actor=_in_whose_place(row),
             tone=tone_of(row.kind),
             policy=row.policy,
             order=(8, row.pk),
@@ -411,6 +424,14 @@ _CHANNEL_WORDS = {
     "voice": gettext_noop("automatic call"),
     "call": gettext_noop("call"),
 }
+
+
+def _in_whose_place(row: AccountEvent) -> str:
+    """Who did it; of what was decided in somebody's place, for whom."""
+    whom = row.payload.get("in_place_of")
+    if not whom:
+        return _who(row.actor)
+    return _("%(who)s for %(whom)s") % {"who": _who(row.actor), "whom": _who(str(whom))}
 
 
 def _who(actor: str) -> str:

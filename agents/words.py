@@ -5,6 +5,8 @@ What is kept stays English: a row, an event and the API read the same for everyb
 
 from __future__ import annotations
 
+from datetime import date
+
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_noop as _
 
@@ -21,6 +23,16 @@ def within(text: object) -> str:
     if (get_language() or "en").partition("-")[0] != "en" or words[1:2].isupper():
         return words
     return words[:1].lower() + words[1:]
+
+
+def due_in_words(due: date | None, *, as_of: date) -> str:
+    """How far a date is: ``due in 3 d``, ``due today``, ``2 d late``."""
+    if due is None:
+        return ""
+    days = (due - as_of).days
+    if days == 0:
+        return gettext("due today")
+    return gettext("due in %(days)s d") % {"days": days} if days > 0 else gettext("%(days)s d late") % {"days": -days}
 
 
 def of_code(code: object) -> str:
@@ -131,6 +143,12 @@ CHOICES = (
     _("Upheld"),
     _("Rejected"),
     _("Withdrawn"),
+    _("Partly upheld"),
+    _("Received"),
+    _("Acknowledged"),
+    _("Break"),
+    _("Training"),
+    _("Meeting"),
     _("New"),
     _("Looked into"),
     _("Waits for the customer"),

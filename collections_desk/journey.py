@@ -35,15 +35,23 @@ from accounts.refusals import Refused
 from agents import (
     act_effects,
     answers,
+    approvals,
+    calibration,
     call_effects,
+    complaint_desk,
     dispute_desk,
     extensions,
+    findings,
     orphans,
+    paid_time,
     plans,
     promises,
+    quality_sampling,
     queue,
     second_words,
     settlements,
+    snapshots,
+    steering,
 )
 from agents import kinds as talk
 from agents.habits import count_calls
@@ -102,10 +110,10 @@ class DayReport:
 # The day ------------------------------------------------------------------------------------------------------------
 
 
-def run_day(*, as_of: date, at: datetime, decisions: Decisions = decide.run) -> DayReport:
+def run_day(*, as_of: date, at: datetime, decisions: Decisions = decide.run, keeps_figures: bool = True) -> DayReport:
     """The whole day in this process, without broker or workers; sends nothing. Safe to repeat.
 
-    ``decisions`` may spread the middle of the day over processes (``crew``).
+    ``decisions`` may spread the middle of the day over processes (``crew``). A day that is only tried keeps no figures.
 
     Raises ``CannotRunDay`` for a date before the business date, with nothing done.
     """
@@ -114,7 +122,7 @@ def run_day(*, as_of: date, at: datetime, decisions: Decisions = decide.run) -> 
         closed_before = _closed_cases(as_of)
         previous = open_day(as_of=as_of, at=at)
         tally = decisions(as_of=as_of, at=at)
-        close_day(as_of=as_of, at=at)
+        close_day(as_of=as_of, at=at, keeps_figures=keeps_figures)
     return DayReport(
         date=as_of,
         reviewed=tally.reviewed,
@@ -154,10 +162,12 @@ def open_day(*, as_of: date, at: datetime) -> date | None:
     return previous
 
 
-def close_day(*, as_of: date, at: datetime) -> None:
-    """After the decisions: reactions, what agencies earned, the guard rails, whoever is in nobody's hands, what calls
-    brought, the queue in order, when customers answer, the seal.
+def close_day(*, as_of: date, at: datetime, keeps_figures: bool = True) -> None:
+    """After the decisions: what nobody decided on in time, reactions, what agencies earned, the guard rails, whoever is
+    in nobody's hands, what is reviewed of the work, what calls brought, the queue in order, when customers answer, the
+    seal, the figures as they stand.
     """
+    approvals.expire(as_of=as_of, at=at)
     react_to_all(as_of=as_of, at=at)
     placements.earn(as_of=as_of, at=at)
     experiment_course.watch(as_of=as_of, at=at)
@@ -167,14 +177,24 @@ def close_day(*, as_of: date, at: datetime) -> None:
         task, why = WorkItem.Kind.TASK, "look again at the support needed"
         queue.enqueue(account_ids=due, reason=why, kind=task, as_of=as_of, at=at, actor=ACTOR)
     dispute_desk.tell_late(as_of=as_of, at=at, actor=ACTOR)
+    complaint_desk.tell_late(as_of=as_of, at=at, actor=ACTOR)
+    if keeps_figures:
+        audit.seal(at=at)  # what is judged is read from the sealed history
+        findings.check(as_of=as_of, at=at)
+    quality_sampling.draw(as_of=as_of, at=at)
+    calibration.close_due(as_of=as_of, at=at, actor=ACTOR)
+    paid_time.close_unseen(at)
     orphans.watch(as_of=as_of, at=at, actor=ACTOR)
     call_effects.count(as_of=as_of)
     act_effects.count(as_of=as_of)
+    steering.end_pins(as_of=as_of, at=at, actor=ACTOR)
     queue.rescore(as_of=as_of, at=at)
     queue.look_again()
     habits.count(as_of=as_of, at=at)
     count_calls(as_of=as_of, at=at)
     audit.seal(at=at)
+    if keeps_figures:
+        snapshots.close(as_of=as_of, at=at)
     business_day.complete(as_of)
 
 

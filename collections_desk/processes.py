@@ -26,6 +26,7 @@ from typing import NoReturn
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 
+from agents import streams
 from collections_desk import embedded
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -106,7 +107,8 @@ def children_of(*, host: str, port: int) -> list[Child]:
     environment.setdefault("DESK_PUBLIC_URL", f"http://{reached_at(host)}:{port}")
     python = [sys.executable, "-m"]
     web = [*python, "granian", "--interface", "wsgi", "--host", host, "--port", str(port), "--workers", "2"]
-    web += ["--blocking-threads", "4", "--respawn-failed-workers", "--workers-kill-timeout", "3", "--no-ws"]
+    web += ["--blocking-threads", str(streams.THREADS), "--respawn-failed-workers"]
+    web += ["--workers-kill-timeout", "3", "--no-ws"]
     celery = [*python, "celery", "--quiet", "--app", "collections_desk.celery:app", "--no-color"]
     level = ["--loglevel", settings.CELERY_LOG_LEVEL]
     worker = [*celery, "worker", *level, "--without-gossip", "--without-mingle"]

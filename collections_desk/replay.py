@@ -138,7 +138,7 @@ def _play(day: date, order: Order, traced: Sequence[int]) -> dict[str, Any] | No
     """One day: run, deliver, and what happened; nothing when nothing did."""
     handed = 0
     if day not in order.skip:
-        journey.run_day(as_of=day, at=noon(day))
+        journey.run_day(as_of=day, at=noon(day), keeps_figures=False)
         road = LocalMemory()
         roads = Roads(
             dict.fromkeys(CHANNELS, road),

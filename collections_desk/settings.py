@@ -57,6 +57,9 @@ SECRET_KEY = text("DESK_SECRET_KEY", "") or kept_secret(VAR_DIR / "secret-key")
 if len(SECRET_KEY) < 50:
     refuse("DESK_SECRET_KEY", "", "is shorter than 50 characters")
 
+# Signs the heads of the event chain that are given out: an Ed25519 key as PEM, made on first use.
+DESK_AUDIT_KEY = text("DESK_AUDIT_KEY", str(VAR_DIR / "audit-key"))
+
 ALLOWED_HOSTS = [urlsplit(DESK_PUBLIC_URL).hostname or "", "localhost", "127.0.0.1", "[::1]"]
 ALLOWED_HOSTS += listing("DESK_ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = [DESK_PUBLIC_URL, *listing("DESK_TRUSTED_ORIGINS")]
@@ -87,6 +90,18 @@ DESK_CHANNEL_COSTS = pairs("DESK_CHANNEL_COSTS", "sms=0.05,email=0.001,letter=0.
 DESK_COST_CURRENCY = text("DESK_COST_CURRENCY", "USD")
 # Whoever opened a dispute credits so much of it alone, by currency ("*": any other); of more somebody else decides.
 DESK_DISPUTE_ALONE_UP_TO = pairs("DESK_DISPUTE_ALONE_UP_TO", "USD=500,EUR=500,GBP=400", amounts=True)
+# What waits for the answer to a complaint, where whoever takes it says so.
+DESK_COMPLAINT_STOPS = text("DESK_COMPLAINT_STOPS", "notices,calls").split(",")
+if unknown := set(DESK_COMPLAINT_STOPS) - {"notices", "calls", "fees", "limits", "transfers"}:
+    refuse("DESK_COMPLAINT_STOPS", min(unknown), "is none of notices, calls, fees, limits, transfers")
+# Of so many customers in a hundred it is asked how they were treated.
+DESK_SURVEY_SHARE = min(number("DESK_SURVEY_SHARE", default=100), 100)
+# How many days somebody has to decide on what was asked for, by kind ("*": any other); then it is declined.
+DESK_APPROVAL_DAYS = pairs("DESK_APPROVAL_DAYS", "*=7,write_off=30,rule_change=30,pack_choice=30", amounts=True)
+# How much of a fee of the desk each role lets go alone, by role or role and currency; a role that is not named: any.
+DESK_WAIVE_ALONE_UP_TO = pairs(
+    "DESK_WAIVE_ALONE_UP_TO", "team_lead=25,team_lead:INR=2000,supervisor=100,supervisor:INR=8000", amounts=True
+)
 # What is kept of evidence: the largest file, how many of a dispute, and how much they come to.
 DESK_EVIDENCE_FILE_MB = number("DESK_EVIDENCE_FILE_MB", default=5, least=1)
 DESK_EVIDENCE_FILES = number("DESK_EVIDENCE_FILES", default=10, least=1)
@@ -110,6 +125,16 @@ DESK_OPERATOR: dict[str, Any] = {
 DESK_NUDGE = "collections_desk.journey.nudge"
 # Called with the key of a dry run that somebody asked for in the admin; whether a worker could be asked.
 DESK_START_DRY_RUN = "collections_desk.dry_runs.start"
+# Called with a day and a length of period whose figures somebody asked for; whether a worker could be asked.
+DESK_START_FIGURES = "collections_desk.tasks.start_figures"
+# Books of up to so many accounts compute figures that are not recorded at once; larger ones in a worker.
+DESK_FIGURES_AT_ONCE = number("DESK_FIGURES_AT_ONCE", default=2_000)
+# Records of figures of teams, agents and other parts of the book stay so many days, then the last one of each month.
+DESK_FIGURES_KEPT_DAYS = number("DESK_FIGURES_KEPT_DAYS", default=400, least=100)
+# Reports leave for addresses of people who do not work here only in these domains; without any, for none.
+DESK_REPORT_DOMAINS = [domain.lower().removeprefix("@") for domain in listing("DESK_REPORT_DOMAINS")]
+# The checks of words in force: texts of notices are judged by them while they are written.
+DESK_WORD_CHECKS = "agents.word_checks.in_use"
 # Every file an operator may bring; the desk's page of rejected rows runs them again through it.
 DESK_BOOK = "collections_desk.book.BOOK"
 # Reactions of so many accounts happen in the process that caused them; of more, in a worker.
@@ -368,6 +393,10 @@ SPECTACULAR_SETTINGS = {
         "HoldByHand": "collections_desk.api.acts.HOLDS_BY_HAND",
         "IdentityDetail": "collections_desk.api.acts.DETAILS",
         "DisputeOutcome": "agents.models.Dispute.Outcome",
+        "ComplaintOutcome": "agents.models.Complaint.Outcome",
+        "ComplaintState": "agents.models.Complaint.State",
+        "ComplaintCategory": "agents.complaints.CATEGORIES",
+        "ComplaintChannel": "agents.complaints.CHANNELS",
         "GateOutcome": "collections_desk.api.shapes.OUTCOMES",
         "AccountStatus": "accounts.models.account.AccountStatus",
         "ServiceStatus": "accounts.models.account.ServiceStatus",
@@ -401,6 +430,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 300},
     },
     "deliver": {"task": "collections_desk.tasks.deliver", "schedule": 20.0, "options": {"expires": 20}},
+    "reports": {"task": "collections_desk.tasks.send_reports", "schedule": 30.0, "options": {"expires": 30}},
     "webhooks": {"task": "collections_desk.tasks.call_webhooks", "schedule": 15.0, "options": {"expires": 15}},
     "react": {"task": "collections_desk.tasks.react", "schedule": 5.0, "options": {"expires": 5}},
 }

@@ -8,15 +8,19 @@ from zoneinfo import ZoneInfo
 
 from celery import shared_task
 from django.conf import settings
+from kombu.exceptions import OperationalError
 
 from accounts import business_day
-from agents import calls, confirmations
+from agents import calls, confirmations, report_sending, reports, restating
 from collections_desk import clock, dry_runs, journey, webhooks
 from dunning import decide, deliver
-from dunning.roads import roads_from_settings
+from dunning.roads import mail_road, roads_from_settings
 from dunning.sharding import Shard
 
-__all__ = ["call_webhooks", "close_day", "deliver_due", "dry_run", "react", "run_shard", "start_day"]
+__all__ = [
+    "call_webhooks", "close_day", "deliver_due", "dry_run", "react", "restate_figures", "run_shard", "send_reports",
+    "start_day", "start_figures",
+]  # fmt: skip
 
 
 #: A desk that was down for up to so many days goes on by itself; one further back is somebody's look into the past.
@@ -88,6 +92,35 @@ def deliver_due(**_later: Any) -> None:
 def dry_run(*, run_id: int, **_later: Any) -> None:
     """Try a policy on the book, as somebody asked in the admin."""
     dry_runs.carry_out(run_id, at=clock.business_now(), now=clock.business_now)
+
+
+def start_figures(*, as_of: date, days: int) -> bool:
+    """Ask a worker for the figures of a day and length; false when the broker cannot be reached."""
+    try:
+        restate_figures.delay(as_of=as_of.isoformat(), days=days)
+    except OperationalError:
+        return False
+    return True
+
+
+@shared_task(name="collections_desk.tasks.restate_figures", ignore_result=True)
+def restate_figures(*, as_of: str, days: int, **_later: Any) -> None:
+    """Compute the figures of a day again, as somebody asked on their page."""
+    at = clock.business_now()
+    today = business_day.business_date(at=at)
+    restating.carry_out(as_of=date.fromisoformat(as_of), days=days, business_date=today, at=at)
+
+
+@shared_task(name="collections_desk.tasks.send_reports", ignore_result=True)
+def send_reports(**_later: Any) -> None:
+    """Make the mails of reports whose day is recorded and whose hour has come, and send what is due."""
+    at = clock.business_now()
+    reports.fall_due(at=at)
+    road = mail_road(now=clock.business_now)
+    try:
+        report_sending.send_due(at=at, road=road, now=clock.business_now)
+    finally:
+        road.close()
 
 
 @shared_task(name="collections_desk.tasks.call_webhooks", ignore_result=True)

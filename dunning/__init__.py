@@ -26,6 +26,7 @@ In the order a step travels:
 ``re_entry``      where a case goes on after a broken promise or plan
 ``migrating``     open cases moved to another version
 ``experiment_course``, ``experiment_results``  experiments started, watched and ended, and what came of them
+``policy_results``  what customers said after the notices of a policy, and what checks found in them
 ``gate``          may this be done now: rules as data, one decision for people and machines (pure)
 ``rule_packs``    the packs in force: shipped, chosen for a market, changed here; ``pack_words`` a pack to read
 ``contact_facts``, ``limit_facts``  what the gate is told of customers, and of a limit
@@ -34,6 +35,7 @@ In the order a step travels:
 ``wording``       a notice in the customer's language (pure), with ``wording_facts``, ``wording_texts``,
                   ``wording_page``, ``text_messages`` and the texts in ``wordings/``
 ``notice_texts``  texts as an admin writes them, over those that ship; ``notice_samples`` what they are tried on
+``tone``, ``readability``  how a text speaks and how easily it is read (pure); ``text_remarks`` said while it is written
 ``letters``       a letter, typeset with ``letterhead/`` (pure)
 ``confirming``    a confirmation of what was agreed: a minute later, as it stands then, or never
 ``composing``     a notice at the moment it leaves

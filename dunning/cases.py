@@ -282,9 +282,18 @@ def _end_placements(*, account_ids: Collection[int], reason: str, as_of: date, a
 
 
 def write_off(
-    *, account_id: int, actor: str, as_of: date, at: datetime, reason: str, policy_label: str = ""
+    *,
+    account_id: int,
+    actor: str,
+    as_of: date,
+    at: datetime,
+    reason: str,
+    policy_label: str = "",
+    told: Mapping[str, str] | None = None,
 ) -> Decimal:
     """Write off what is open on the account and its own fees, balanced in the journal; how much it was.
+
+    ``told``: what its event says beside, such as in whose place it was decided.
 
     What is contested, or under a promise or a plan, stays open: nobody gives up what is not judged yet.
 
@@ -339,6 +348,7 @@ def write_off(
                 "tax": str(tax),
                 "currency": account.currency,
                 "bills": [bill.ref for bill in given_up],
+                **(told or {}),
             },
         )
         facts = reading.read([account_id], as_of=as_of)[account_id]

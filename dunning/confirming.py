@@ -33,7 +33,8 @@ CHANNELS = ("email", "sms", "letter", "in_app")
 TEMPLATES = frozenset(
     {
         "promise-confirmation", "plan-confirmation", "extension-confirmation", "settlement-offer", "settlement-paid",
-        "dispute-received", "dispute-upheld", "dispute-rejected", "plan-broken", "restored",
+        "dispute-received", "dispute-upheld", "dispute-rejected", "plan-broken", "restored", "complaint-received",
+        "complaint-answered",
     }
 )  # fmt: skip
 

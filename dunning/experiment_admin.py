@@ -28,7 +28,7 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminRadioSelect
 from accounts import business_day
 from accounts.admin import actor_of, signed
 from accounts.refusals import Refused
-from dunning import experiment_course, experiment_results, writing
+from dunning import experiment_course, experiment_results, policy_results, writing
 from dunning.experiment_results import ArmResult, MetricResult, Results, label_of
 from dunning.models import Arm, Experiment, GuardRail, PolicyVersion
 from dunning.trial_statistics import BUCKETS, ENOUGH, Interval
@@ -468,10 +468,13 @@ class ExperimentAdmin(ModelAdmin):
     def results(self, request: HttpRequest, object_id: str) -> HttpResponse:
         experiment = self._experiment(request, object_id)
         found = experiment_results.results(experiment, as_of=_today())
+        heard = policy_results.heard_in(experiment, as_of=_today())
         context = {
             "title": f"Results of {experiment.name}",
             "found": found,
             "shown": _shown(found),
+            "heard": [(arm, heard.get(arm.pk)) for arm in _arms(experiment)],
+            "heard_within": policy_results.WITHIN.days,
             "enough": ENOUGH,
             "challengers": sum(arm.role != Arm.Role.CHAMPION for arm in _arms(experiment)),
         }

@@ -35,6 +35,10 @@ POLICY_PUT_ON_TRIAL = "dunning.policy.put_on_trial"
 EXPERIMENT_STARTED = "dunning.experiment.started"
 EXPERIMENT_ARM_STOPPED = "dunning.experiment.arm_stopped"
 EXPERIMENT_ENDED = "dunning.experiment.ended"
+RULE_CHANGE_APPROVED = "dunning.rule_change.approved"
+RULE_CHANGE_DECLINED = "dunning.rule_change.declined"
+PACK_CHOICE_APPROVED = "dunning.pack_choice.approved"
+PACK_CHOICE_DECLINED = "dunning.pack_choice.declined"
 HOLD_RULES_CHANGED = "dunning.hold_rules.changed"
 ORDER_ASKED_AGAIN = "dunning.order.asked_again"
 WRITE_OFF_DECLINED = "dunning.write_off.declined"
@@ -51,3 +55,9 @@ MESSAGE_DONE = "dunning.message.done"
 
 #: Written in the room above, when a customer's complaint is recorded; counted here by its name.
 COMPLAINT = "agents.complaint.recorded"
+
+#: Also written there, and counted here by policy and step: what a customer answered about how they were treated, what a
+#: check found in a text or note, and what somebody said to it.
+SURVEY_ANSWERED = "agents.survey.answered"
+FINDING_MADE = "agents.finding.made"
+FINDING_JUDGED = "agents.finding.judged"

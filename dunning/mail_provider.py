@@ -11,6 +11,8 @@ import smtplib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from email.encoders import encode_base64
+from email.mime.base import MIMEBase
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -28,7 +30,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
-from dunning.gateways.base import Message, NotTaken, Outcome, Unclear
+from dunning.gateways.base import Enclosure, Message, NotTaken, Outcome, Unclear
 from dunning.gateways.http_json import MAY_HAVE_REACHED_THE_PROVIDER, NOT_ABOUT_THIS_ONE
 from dunning.gateways.receipts import LONGEST_DETAIL, Receipt, ReceiptState
 from dunning.gateways.smtp import message_id
@@ -94,12 +96,15 @@ class MailProviderGateway:
                 "Message-ID": message_id(message.key, self._sender.rstrip(">")),
                 "Auto-Submitted": "auto-generated",
                 "X-Auto-Response-Suppress": "OOF, AutoReply",
+                **_unsubscribing(message),
             },
         )
         if message.html is not None:
             mail.attach_alternative(message.html, "text/html")
         if message.attachment:
             mail.attach(f"{message.ref}.pdf", message.attachment, "application/pdf")
+        for one in message.enclosures:
+            mail.attach(_part(one))
         mail.metadata = {KEY: message.key}
         mail.track_opens = mail.track_clicks = False
         try:
@@ -142,6 +147,26 @@ class MailProviderGateway:
         if status in NOT_ABOUT_THIS_ONE or status >= 500 or status < 400:
             raise NotTaken(_said(problem)) from problem
         return Outcome("rejected", None, _said(problem))
+
+
+def _unsubscribing(message: Message) -> dict[str, str]:
+    if not message.unsubscribe_url:
+        return {}
+    return {
+        "List-Unsubscribe": f"<{message.unsubscribe_url}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+
+
+def _part(one: Enclosure) -> MIMEBase:
+    kind, _, subtype = one.media_type.partition("/")
+    part = MIMEBase(kind, subtype)
+    part.set_payload(one.content)
+    encode_base64(part)
+    part.add_header("Content-Disposition", "inline" if one.content_id else "attachment", filename=one.name)
+    if one.content_id:
+        part["Content-ID"] = f"<{one.content_id}>"
+    return part
 
 
 def _never_left(cause: BaseException | None) -> bool:

@@ -4,6 +4,7 @@ a provider yet. Storing is part of the transaction that notes the hand-over, so 
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -45,7 +46,7 @@ class OutboxGateway:
             to=handed.to,
             subject=handed.subject,
             text=handed.text,
-            html=handed.html or "",
+            html=_with_pictures(handed),
             language=handed.language,
             attachment=handed.attachment,
             received_at=self.now(),
@@ -59,3 +60,13 @@ class OutboxGateway:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _with_pictures(message: Message) -> str:
+    """The HTML with what it shows inside: here is no mail that its pictures could be beside."""
+    html = message.html or ""
+    for one in message.enclosures:
+        if one.content_id:
+            inside = f"data:{one.media_type};base64,{b64encode(one.content).decode('ascii')}"
+            html = html.replace(f"cid:{one.content_id}", inside)
+    return html

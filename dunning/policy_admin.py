@@ -28,7 +28,7 @@ from unfold.decorators import action, display
 from accounts import business_day
 from accounts.admin import ReadOnlyInline, actor_of, signed
 from accounts.refusals import Refused
-from dunning import describing, migrating, previewing, rulebook, writing
+from dunning import describing, migrating, policy_results, previewing, rulebook, text_remarks, writing
 from dunning.models import Case, Policy, PolicyVersion, Step
 from dunning.policy_forms import (
     CompareForm,
@@ -295,7 +295,7 @@ class PolicyVersionAdmin(ModelAdmin):
         "publish",
         "dry_run",
         "preview",
-        {"title": "More", "items": ["compare", "new_draft", "duplicate", "download", "move_cases"]},
+        {"title": "More", "items": ["heard", "compare", "new_draft", "duplicate", "download", "move_cases"]},
     )
 
     draft_fieldsets = (
@@ -468,6 +468,7 @@ class PolicyVersionAdmin(ModelAdmin):
             return redirect("admin:dunning_policyversion_change", version.pk)
         before = version.policy.versions.filter(state=PUBLISHED).first()
         conditions = writing.conditions(version, actor=actor_of(request), as_of=_today())
+        rules = rulebook.rules_of([version.pk])[version.pk]
         context = {
             "title": f"Publish {version}?",
             "before": before,
@@ -477,9 +478,24 @@ class PolicyVersionAdmin(ModelAdmin):
             "is_ready": all(condition.is_met for condition in conditions),
             "digest": writing.digest_of(writing.document_of(version)),
             "may_try": self.has_try_permission(request),
-            "sentences": describing.describe(rulebook.rules_of([version.pk])[version.pk]),
+            "sentences": describing.describe(rules),
+            "remarks": text_remarks.of_templates(
+                [step.template for step in previewing.notice_steps(rules)], today=_today()
+            ),
         }
         return self._page(request, version, "admin/dunning/policyversion/publish.html", context)
+
+    @action(description="What came of it", icon="forum", url_path="heard", permissions=["view"])
+    def heard(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """What customers answered and complained of after each of its notices, and what checks found in them."""
+        version = self._version(request, object_id)
+        context = {
+            "title": f"What came of the notices of {version}",
+            "steps": policy_results.heard_of(version, as_of=_today()),
+            "days": policy_results.LOOKS_BACK.days,
+            "within": policy_results.WITHIN.days,
+        }
+        return self._page(request, version, "admin/dunning/policyversion/heard.html", context)
 
     @action(description="Dry run", icon="science", url_path="dry-run", permissions=["try"])
     def dry_run(self, request: HttpRequest, object_id: str) -> HttpResponse:

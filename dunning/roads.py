@@ -86,6 +86,11 @@ def roads_from_settings(
     )
 
 
+def mail_road(*, now: Callable[[], datetime]) -> Any:
+    """The way out for e-mail alone, for what is no notice."""
+    return _message_road("email", now=now)
+
+
 def _message_road(channel: str, *, now: Callable[[], datetime]) -> Any:
     chosen = settings.GATEWAYS[channel]
     sender = settings.DESK_OPERATOR["email"] if channel == "email" else settings.DESK_OPERATOR["name"]

@@ -16,8 +16,9 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from accounts import at_once
+from accounts import at_once, business_day, events
 from accounts.refusals import Refused
+from dunning import kinds
 from dunning.gate.packs import EVERYWHERE, Change, Pack, PackError, changed, direction, shipped
 from dunning.models import MarketPacks, PackChange, RulePackVersion
 
@@ -203,12 +204,12 @@ def way(pack: str, rule: str, parameter: str, value: Any) -> str:
     return next((one for one in ("looser", "stricter") if one in ways), "same")
 
 
-def with_value(pack: str, rule: str, parameter: str, value: Any) -> Pack:
-    """The pack in force as it would be with that value. Raises ``CannotChange``."""
-    current = in_force().packs.get(pack)
-    if current is None:
+def with_value(pack: str, rule: str, parameter: str, value: Any, *, current: InForce | None = None) -> Pack:
+    """The pack in force as it would be with that value; ``current``: where it was read. Raises ``CannotChange``."""
+    now = (current or in_force()).packs.get(pack)
+    if now is None:
         raise CannotChange(f"There is no pack {pack}.")
-    others = [one for one in current.changes if (one.rule, one.parameter) != (rule, parameter)]
+    others = [one for one in now.changes if (one.rule, one.parameter) != (rule, parameter)]
     try:
         return changed(shipped()[pack], [*others, Change(rule, parameter, value)])
     except PackError as problem:
@@ -251,11 +252,17 @@ def _is_own(pack: str, rule: str, parameter: str, value: Any) -> bool:
         return False
 
 
-def approve(*, change_id: int, actor: str, at: datetime) -> PackChange:
-    """Let a looser value be in force, as the second person. Raises ``CannotChange``."""
+def approve(
+    *, change_id: int, actor: str, at: datetime, reason: str = "", told: Mapping[str, str] | None = None
+) -> PackChange:
+    """Let a looser value be in force, as the second person.
+
+    ``told``: what its event says beside; with ``in_place_of``, in whose place ``actor`` decides, who then did not ask
+    for it either. Raises ``CannotChange``.
+    """
     with transaction.atomic():
         row = _waiting(change_id)
-        if row.asked_by == actor:
+        if row.asked_by in {actor, (told or {}).get("in_place_of")}:
             raise CannotChange("Somebody else must agree.", code="forbidden")
         _take_turn(row.pack, row.rule, row.parameter)
         if _value_in_force(row.pack, row.rule, row.parameter)[0] != row.was:
@@ -265,16 +272,46 @@ def approve(*, change_id: int, actor: str, at: datetime) -> PackChange:
         with_value(row.pack, row.rule, row.parameter, row.value)
         _put_in_force(row, actor, at)
         row.save(update_fields=["state", "decided_by", "decided_at"])
+        _tell(kinds.RULE_CHANGE_APPROVED, _about(row), actor=actor, at=at, reason=reason, told=told)
     return row
 
 
-def refuse(*, change_id: int, actor: str, at: datetime) -> PackChange:
+def refuse(
+    *, change_id: int, actor: str, at: datetime, reason: str = "", told: Mapping[str, Any] | None = None
+) -> PackChange:
     """Do not let it be; whoever asked may withdraw it so. Raises ``CannotChange``."""
     with transaction.atomic():
         row = _waiting(change_id)
         row.state, row.decided_by, row.decided_at = PackChange.State.REFUSED, actor, at
         row.save(update_fields=["state", "decided_by", "decided_at"])
+        _tell(kinds.RULE_CHANGE_DECLINED, _about(row), actor=actor, at=at, reason=reason, told=told)
     return row
+
+
+def _about(row: PackChange) -> dict[str, Any]:
+    return {
+        "change": row.pk,
+        "pack": row.pack,
+        "rule": row.rule,
+        "parameter": row.parameter,
+        "was": row.was,
+        "value": row.value,
+        "asked_by": row.asked_by,
+    }
+
+
+def _tell(
+    kind: str, about: Mapping[str, Any], *, actor: str, at: datetime, reason: str, told: Mapping[str, Any] | None
+) -> None:
+    events.record(
+        account_id=None,
+        kind=kind,
+        actor=actor,
+        at=at,
+        on=business_day.business_date(at=at),
+        reason=reason,
+        payload={**about, **(told or {})},
+    )
 
 
 def _waiting(change_id: int) -> PackChange:
@@ -327,18 +364,33 @@ def choose(*, market: str, packs: Sequence[str], reason: str, actor: str, at: da
     return row
 
 
-def agree_to_choice(*, market: str, seen: Sequence[str], agree: bool, actor: str, at: datetime) -> MarketPacks:
-    """The second person's word on the choice that waits, as they saw it. Raises ``CannotChange``."""
+def agree_to_choice(
+    *,
+    market: str,
+    seen: Sequence[str],
+    agree: bool,
+    actor: str,
+    at: datetime,
+    reason: str = "",
+    told: Mapping[str, Any] | None = None,
+) -> MarketPacks:
+    """The second person's word on the choice that waits, as they saw it; ``told`` as for ``approve``.
+
+    Raises ``CannotChange``.
+    """
     with transaction.atomic():
         row = MarketPacks.objects.select_for_update().filter(market=market).first()
         if row is None or row.waiting_for is None:
             raise CannotChange("This choice does not wait any more.", code="conflict")
         if row.waiting_for != list(seen):
             raise CannotChange("Something else is asked by now: look at it again.", code="conflict")
-        if row.asked_by == actor and agree:
+        if agree and row.asked_by in {actor, (told or {}).get("in_place_of")}:
             raise CannotChange("Somebody else must agree.", code="forbidden")
+        about = {"market": market, "before": row.packs, "chosen": row.waiting_for, "asked_by": row.asked_by}
         if agree:
             row.packs, row.decided_by, row.decided_at = list(row.waiting_for), actor, at
         row.waiting_for = None
         row.save(update_fields=["packs", "waiting_for", "decided_by", "decided_at"])
+        kind = kinds.PACK_CHOICE_APPROVED if agree else kinds.PACK_CHOICE_DECLINED
+        _tell(kind, about, actor=actor, at=at, reason=reason, told=told)
     return row

@@ -26,7 +26,7 @@ from unfold.admin import ModelAdmin
 from accounts import business_day
 from accounts.admin import actor_of, signed
 from accounts.refusals import Refused
-from dunning import notice_texts, previewing, text_forms
+from dunning import notice_texts, previewing, text_forms, text_remarks
 from dunning.models import NoticeText
 from dunning.notice_samples import example_values, for_table, samples, usual_country
 from dunning.notice_texts import PLAIN, REGISTERED, CannotPublish, CannotWrite, Key, Problem
@@ -278,11 +278,13 @@ class NoticeTextAdmin(ModelAdmin):
         key = _key(language, template, tone)
         context: dict[str, Any] = {}
         try:
-            wordings = notice_texts.with_text(key, _posted(request, key))
+            content = _posted(request, key)
+            wordings = notice_texts.with_text(key, content)
         except WordingError as problem:
             context["problem"] = notice_texts.unsayable(key, problem)
         else:
             context["measured"] = _measured(key, wordings)
+            context["remarks"] = text_remarks.of_text(key, content, today=_today())
         return TemplateResponse(request, "admin/dunning/noticetext/measured.html", context)
 
     def preview_view(self, request: HttpRequest, language: str, template: str, tone: str) -> HttpResponse:
@@ -365,6 +367,7 @@ class NoticeTextAdmin(ModelAdmin):
             "reason": request.POST.get("reason", ""),
             "difference": _difference(notice_texts.content_of(key) or {}, draft.content),
             "warnings": notice_texts.warnings(key),
+            "remarks": _remarks(key, draft.content),
         }
         return self._page(request, "admin/dunning/noticetext/publish.html", context, status=status)
 
@@ -490,6 +493,14 @@ def _unsayable(key: Key, content: Mapping[str, Any]) -> Problem | None:
     except WordingError as problem:
         return notice_texts.unsayable(key, problem)
     return None
+
+
+def _remarks(key: Key, content: Mapping[str, Any]) -> list[text_remarks.Remark]:
+    """What the checks of words say to it; nothing to what cannot be said at all."""
+    try:
+        return text_remarks.of_text(key, content, today=_today())
+    except WordingError:
+        return []
 
 
 def _template_words(name: str) -> str:

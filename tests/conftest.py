@@ -37,7 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 #: What data migrations put there (roles, dispositions) outlives the clean-up, so that no test depends on another's.
 _SEEDED = frozenset(
     {
-        "agents_disposition", "agents_disputeclock", "auth_group", "auth_group_permissions", "auth_permission",
+        "agents_complaintclock", "agents_criterion", "agents_disposition", "agents_disputeclock", "agents_samplingrule",
+        "agents_scorecard", "agents_wordcheck", "auth_group", "auth_group_permissions", "auth_permission",
         "django_content_type", "dunning_holdrule", "dunning_segment",
     }
 )  # fmt: skip

@@ -4,7 +4,7 @@
 ``account``   the thing that is dunned, and its services, with their state machines
 ``billing``   facts from billing: bills, payments, adjustments; and the desk's own fees
 ``hold``      reasons to stop
-``journal``   balanced postings, and which accounts await settling
+``journal``   balanced postings, which accounts await settling, and from when on the past of which was touched
 ``event``     the append-only history, its outbox and its seals
 ``intake``    rejected rows, and the business date
 """
@@ -22,10 +22,10 @@ from accounts.models.customer import (
     UnreachableAddress,
     Vulnerability,
 )
-from accounts.models.event import AccountEvent, PendingEvent, Seal
+from accounts.models.event import AccountEvent, PendingEvent, Seal, SealedHead
 from accounts.models.hold import Hold
 from accounts.models.intake import BusinessDate, RejectedRow
-from accounts.models.journal import JournalEntry, Unsettled
+from accounts.models.journal import JournalEntry, Touched, Unsettled
 
 __all__ = [
     "Account",
@@ -46,8 +46,10 @@ __all__ = [
     "RejectedRow",
     "Representative",
     "Seal",
+    "SealedHead",
     "Service",
     "ServiceStatus",
+    "Touched",
     "UnreachableAddress",
     "Unsettled",
     "Vulnerability",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
+from django.db.models import Q
 
 from accounts.models.account import Account
 
@@ -28,6 +30,17 @@ class AccountEvent(models.Model):
         indexes = [
             models.Index(fields=["account", "-id"], name="event_account"),
             models.Index(fields=["kind", "on"], name="event_kind_on"),
+            #: The trail, newest first; the two below stay small, since equal keys are kept once.
+            models.Index(fields=["on", "id"], name="event_on"),
+            models.Index(fields=["actor", "on"], name="event_actor"),
+            models.Index(fields=["policy", "on"], condition=~Q(policy=""), name="event_policy"),
+            #: By the rule that was named: of a contact that was refused, of a call.
+            GinIndex(
+                fields=["payload"],
+                opclasses=["jsonb_path_ops"],
+                condition=Q(payload__has_any_keys=["rules", "gate"]),
+                name="event_rules",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -62,3 +75,20 @@ class Seal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.first_event_id} to {self.last_event_id}"
+
+
+class SealedHead(models.Model):
+    """The head of the chain as it was given out: signed, so that even the database's owner cannot begin anew unseen."""
+
+    seal = models.ForeignKey(Seal, on_delete=models.PROTECT, related_name="heads")
+    #: Events under the seal and all before it.
+    events = models.BigIntegerField()
+    hash = models.BinaryField()
+    #: Ed25519 over the exported text (``accounts.audit_heads``), and the first bytes of the public key's SHA-256.
+    signature = models.BinaryField()
+    key_id = models.CharField(max_length=16)
+    given_by = models.CharField(max_length=80)
+    given_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.events} events, {self.given_at:%Y-%m-%d}"

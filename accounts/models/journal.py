@@ -1,4 +1,4 @@
-"""The money's book: postings that balance by construction, and the accounts whose amounts must be brought to date."""
+"""The money's book: postings that balance by construction, and which accounts are to be brought to date, since when."""
 
 from __future__ import annotations
 
@@ -48,3 +48,22 @@ class Unsettled(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+class Touched(models.Model):
+    """From that day on an account may have owed something else than was believed until then.
+
+    The database writes a row with every fact, in its transaction, whoever writes the fact; whoever has brought the past
+    to it deletes the row. Nothing can slip behind: a row that is not there yet belongs to a fact that is not either.
+    """
+
+    account = models.ForeignKey(
+        Account, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
+    since = models.DateField()
+
+    class Meta:
+        verbose_name_plural = "touched accounts"
+
+    def __str__(self) -> str:
+        return f"{self.account_id} since {self.since}"

@@ -80,6 +80,8 @@ class Plan(models.Model):
     note = models.TextField(blank=True, default="")
     made_by = models.CharField(max_length=80)
     decided_by = models.CharField(max_length=80, blank=True, default="")
+    #: In whose place; empty in their own name.
+    decided_for = models.CharField(max_length=80, blank=True, default="")
     #: Plans of linked accounts that were agreed as one, on the same days; empty for a plan of one account.
     group = models.CharField(max_length=64, blank=True, default="")
     agreed_by = models.CharField(max_length=14, choices=Agreed, blank=True, default="")
@@ -250,6 +252,8 @@ class Extension(models.Model):
     note = models.TextField(blank=True, default="")
     made_by = models.CharField(max_length=80)
     decided_by = models.CharField(max_length=80, blank=True, default="")
+    #: In whose place; empty in their own name.
+    decided_for = models.CharField(max_length=80, blank=True, default="")
     agreed_by = models.CharField(max_length=14, choices=Agreed, blank=True, default="")
     read_back = models.TextField(blank=True, default="")
 
@@ -289,7 +293,7 @@ class Settlement(models.Model):
     #: Paid towards it since it was made, also after its day.
     paid = fields.amount(default=0)
     status = models.CharField(max_length=16, choices=Status, default=Status.OPEN)
-    #: Roles that must still agree, and who has: ``[{by, role}]``.
+    #: Roles that must still agree, and who has: ``[{by, role}]``, with ``in_place_of`` where somebody stood in.
     wants = ArrayField(models.CharField(max_length=20), default=list, blank=True)
     approvals = models.JSONField(default=list, blank=True)
     settled_on = models.DateField(null=True, blank=True)

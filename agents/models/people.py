@@ -20,6 +20,10 @@ class Team(models.Model):
 
 class Agent(AbstractUser):
     team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.SET_NULL, related_name="agents")
+    #: Of somebody who supervises: whether every team's accounts, people and figures are theirs to see.
+    all_teams = models.BooleanField(
+        default=True, help_text="Supervisors: sees every team; without it, their own team alone"
+    )
     #: Light, dark, or as the device says.
     theme = models.CharField(max_length=8, blank=True, default="")
     #: The language of the desk for this person; empty: as the browser asks.

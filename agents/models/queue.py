@@ -34,6 +34,9 @@ class WorkItem(models.Model):
     #: Put on top by a supervisor, and why.
     pinned_by = models.CharField(max_length=80, blank=True, default="")
     pinned_because = models.CharField(max_length=200, blank=True, default="")
+    #: How much that is worth: 1000 is above everything that is weighed; and its last day, none where it has no end.
+    pin_points = models.PositiveSmallIntegerField(default=1000, db_default=1000)
+    pinned_until = models.DateField(null=True, blank=True)
     claimed_by = models.ForeignKey(Agent, null=True, blank=True, on_delete=models.SET_NULL, related_name="claims")
     claimed_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -61,6 +64,16 @@ class WorkItem(models.Model):
                 fields=["callable_from"],
                 condition=Q(done_at__isnull=True, callable_from__isnull=False),
                 name="work_item_parked",
+            ),
+            models.Index(
+                fields=["not_before"],
+                condition=Q(done_at__isnull=True, kept_for__isnull=False),
+                name="work_item_callback",
+            ),
+            models.Index(
+                fields=["pinned_until"],
+                condition=Q(done_at__isnull=True, pinned_until__isnull=False),
+                name="work_item_pin_ends",
             ),
         ]
 

@@ -129,7 +129,10 @@ class Note(models.Model):
     undone_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["account", "-at"], name="note_account")]
+        indexes = [
+            models.Index(fields=["account", "-at"], name="note_account"),
+            models.Index(fields=["at"], name="note_at"),
+        ]
 
     def __str__(self) -> str:
         return self.text[:60]

@@ -51,8 +51,11 @@ def money(amount: Decimal | None, currency: str) -> str:
     """An amount with its currency sign and exactly the currency's decimals; a dash for none."""
     if amount is None:
         return NONE
-    written = format_currency(quantize(amount, currency), currency, locale=_locale(), currency_digits=True)
-    # A sign that ends in a letter stands apart from the amount: AED 12.00.
+    return spaced(format_currency(quantize(amount, currency), currency, locale=_locale(), currency_digits=True))
+
+
+def spaced(written: str) -> str:
+    """A written amount whose sign ends in a letter, with a space between the two: ``AED 12.00``."""
     return _apart(_SIGN.sub("\\1\N{NO-BREAK SPACE}", written))
 
 
@@ -145,6 +148,12 @@ def span(moment: datetime | None, at: datetime) -> str:
 def minutes(seconds: int | None) -> str:
     """A talk's length as ``3:07``."""
     return "" if not seconds else f"{seconds // 60}:{seconds % 60:02d}"
+
+
+@register.filter
+def hours(seconds: int | None) -> str:
+    """Hours and minutes as ``3:07``; a dash for none."""
+    return NONE if seconds is None else f"{seconds // 3600}:{seconds % 3600 // 60:02d}"
 
 
 _CHANNELS = {"sms": "SMS", "email": "E-mail", "in_app": "In-app"}

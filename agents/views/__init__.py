@@ -8,6 +8,9 @@
 ``disputes``      what is contested and by when it is answered, one dispute with its evidence, the decision
 ``search``        by phone, name, e-mail or any number
 ``network``       orders nobody confirmed, services that stand elsewhere
-``supervise``     figures, audit, rejected rows, approvals
+``approvals``     what waits for somebody's word, decided; who decides in whose place
+``quality``       reviews to do, one piece of work beside its card; ``calibrations`` reviewers compared
+``quality_people`` teams and one person over time, what they are told and answer
+``supervise``     figures, rejected rows
 ``write_offs``    what was given up, and what would have had to be different
 """

@@ -20,18 +20,21 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import holds, keeping
-from accounts.models import Hold
+from accounts.models import Fee, Hold
 from accounts.money import quantize
 from accounts.refusals import Refused
 from agents import (
     calls,
+    complaint_desk,
+    complaints,
     dialling,
     disputes,
     evidence,
-    fees,
+    fee_waivers,
     links,
     offering,
     offers,
@@ -45,6 +48,7 @@ from agents import (
     undoing,
 )
 from agents.call_forms import CallForm
+from agents.complaint_forms import ComplaintForm
 from agents.dispute_forms import DisputeForm, ResolveForm
 from agents.forms import HoldForm, KeepForm, NoteForm, Talk
 from agents.models import Disposition, LiveCall, WorkItem
@@ -76,6 +80,7 @@ ACTS: dict[str, tuple[str, type[Talk]]] = {
     "call": ("agents/_work_call.html", CallForm),
     **agreeing.ACTS,
     "dispute": ("agents/_work_dispute.html", DisputeForm),
+    "complaint": ("agents/_work_complaint.html", ComplaintForm),
     "note": ("agents/_work_note.html", NoteForm),
     "hold": ("agents/_work_hold.html", HoldForm),
 }
@@ -247,6 +252,8 @@ def built(desk: Desk, act: str, *args: Any, bills: list[Any], **kwargs: Any) -> 
     """The form of an act, empty or with what was typed."""
     if act in agreeing.ACTS:
         return agreeing.build(desk, act, *args, bills=bills, **kwargs)
+    if act == "complaint":
+        kwargs["spoke"] = complaint_desk.spoke_with(desk.account)
     return ACTS[act][1](*args, currency=desk.account.currency, as_of=desk.as_of, bills=bills, **kwargs)
 
 
@@ -466,6 +473,24 @@ def open_dispute(desk: Desk, form: DisputeForm) -> str:
     return f"Dispute opened on bill {given['bill']}; that amount is on hold."
 
 
+def take_complaint(desk: Desk, form: ComplaintForm) -> str:
+    """What the customer is not content with; with whoever took it, unless it is about them."""
+    given = form.cleaned_data
+    complaint = complaints.take(
+        account_id=desk.account.pk,
+        channel=given["channel"],
+        category=given["category"],
+        text=given["text"],
+        about=given["about"],
+        pauses=given["pauses"],
+        agent=desk.agent,
+        actor=desk.actor,
+        as_of=desk.as_of,
+        at=desk.at,
+    )
+    return f"Complaint taken: an answer is due by {complaint.answer_by:%d %b}."
+
+
 def add_note(desk: Desk, form: NoteForm) -> str:
     calls.add_note(
         account_id=desk.account.pk, text=form.cleaned_data["text"], actor=desk.actor, as_of=desk.as_of, at=desk.at
@@ -498,6 +523,7 @@ COMMITS: dict[str, Commit] = {
     "call": log_call,
     **agreeing.COMMITS,
     "dispute": open_dispute,
+    "complaint": take_complaint,
     "note": add_note,
     "hold": place_hold,
 }
@@ -677,18 +703,39 @@ def cancel_plan(request: DeskRequest, ref: str, plan: str) -> HttpResponse:
 @may(rights.Act.APPROVE)
 @require_POST
 def waive_fee(request: DeskRequest, ref: str, fee: str) -> HttpResponse:
-    """Let one of the desk's own fees go, for a reason."""
-    desk = desk_of(request, ref, timezone.now())
-    found = desk.account.desk_fees.filter(ref=fee).first()
-    if found is None:
-        raise Http404("There is no such fee.")
+    """Let one of the desk's own fees go, for a reason; of a larger one ask who may."""
+    desk, found = _fee_of(request, ref, fee)
+    reason = request.POST.get("reason", "")
+    within = fee_waivers.is_within(desk.agent, found.amount, desk.account.currency)
+    asked = _("Asked: somebody above you decides on so much.")
+    return told(
+        request,
+        desk,
+        lambda: fee_waivers.let_go(fee_ref=found.ref, agent=desk.agent, reason=reason, as_of=desk.as_of, at=desk.at),
+        f"{found.get_kind_display()} waived." if within else asked,
+    )
+
+
+@may(rights.Act.WORK)
+@require_POST
+def ask_to_waive(request: DeskRequest, ref: str, fee: str) -> HttpResponse:
+    """Ask whoever may to let one of the desk's own fees go."""
+    desk, found = _fee_of(request, ref, fee)
     reason = request.POST.get("reason", "")
     return told(
         request,
         desk,
-        lambda: fees.waive(fee_ref=found.ref, actor=desk.actor, reason=reason, as_of=desk.as_of, at=desk.at),
-        f"{found.get_kind_display()} waived.",
+        lambda: fee_waivers.ask(fee_ref=found.ref, agent=desk.agent, reason=reason, as_of=desk.as_of, at=desk.at),
+        _("Asked: somebody decides on it under Approvals."),
     )
+
+
+def _fee_of(request: DeskRequest, ref: str, fee: str) -> tuple[Desk, Fee]:
+    desk = desk_of(request, ref, timezone.now())
+    found = desk.account.desk_fees.filter(ref=fee).first()
+    if found is None:
+        raise Http404("There is no such fee.")
+    return desk, found
 
 
 def told(request: DeskRequest, desk: Desk, operation: Callable[[], object], said: str) -> HttpResponse:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
 from django.conf import settings
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.http import Http404
 
 from accounts import at_once, business_day, holds, keeping
@@ -24,7 +24,7 @@ from accounts.models.account import ServiceStatus
 from accounts.position import BUCKETS, bucket_of
 from agents import calls, fees, links, queue, restoring, rights, suggestions
 from agents.forms import KeepForm
-from agents.models import Agent, Disposition, Instalment, Plan, Promise, WorkItem
+from agents.models import Agent, Asked, Disposition, Instalment, Plan, Promise, WorkItem
 from agents.timeline import SHOWS, latest, timeline
 from agents.views import inbound
 from agents.views.call_zone import call_lists, call_zone
@@ -165,7 +165,9 @@ def lists_of(desk: Desk) -> dict[str, list[Any]]:
         bills=_open_bills(account),
         paid_bills=account.bills.filter(open_amount=0).order_by("-due_on", "-pk")[:PAID_BILLS],
         payments=account.payments.order_by("-received_on", "-pk")[:RECENT],
-        fees=fees.open_fees(account_id=account.pk, as_of=as_of),
+        fees=fees.open_fees(account_id=account.pk, as_of=as_of).annotate(
+            asked=Exists(Asked.objects.filter(subject=OuterRef("ref"), state=Asked.State.WAITING))
+        ),
         promises=account.promises.order_by("-made_on", "-pk")[:RECENT],
         plans=plans,
         instalments=Instalment.objects.filter(plan__in=plans.values("pk")).order_by("plan", "position"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,7 +18,7 @@ from agents.views.session import DeskRequest, may
 
 @may(rights.Act.WORK)
 @require_http_methods(["GET", "POST"])
-def designer(request: DeskRequest, ref: str) -> HttpResponse:
+def designer(request: DeskRequest, ref: str) -> HttpResponseBase:
     """The offers with the form of the one asked for (``offer``), else of the recommended one; POST agrees it."""
     given = request.POST if request.method == "POST" else request.GET
     offer = given.get("offer", "")

@@ -29,13 +29,12 @@ from agents.dispute_forms import (
     EvidenceForm,
     GiveForm,
     ResolveForm,
-    due_in_words,
     reason_in_words,
 )
 from agents.event_words import title_of
 from agents.models import Agent, Dispute, DisputeEvidence, Note
 from agents.views.session import DeskRequest, may
-from agents.words import said, within
+from agents.words import due_in_words, said, within
 from dunning import previewing
 from dunning.confirming import Agreed
 from dunning.previewing import CannotPreview

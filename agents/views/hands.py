@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,12 +17,28 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.business_day import business_date
+from accounts.business_day import business_date, calendar_date
 from accounts.models import AccountEvent
 from accounts.refusals import Refused
-from agents import answers, day, dialling, interface_language, kinds, queue, rights, timeline, undoing
+from agents import (
+    answers,
+    coaching,
+    complaint_desk,
+    day,
+    dialling,
+    findings,
+    interface_language,
+    kinds,
+    paid_time,
+    queue,
+    rights,
+    satisfaction,
+    team_messages,
+    timeline,
+    undoing,
+)
 from agents.models import (
     Agent,
     Disposition,
@@ -30,19 +48,24 @@ from agents.models import (
     Plan,
     Promise,
     Settlement,
+    Stretch,
     Undo,
     WorkItem,
 )
+from agents.templatetags.desk import actor, money, span, words
 from agents.templatetags.desk import day as written
-from agents.templatetags.desk import money, span, words
 from agents.views.account import wanted_timeline
 from agents.views.account_page import Desk, desk_of, lists_of, picture
+from agents.views.quality_people import own_quality
 from agents.views.session import DeskRequest, may
 from agents.words import from_left, said, within
 from dunning import cases, understanding
+from dunning import kinds as dunning_kinds
 
 #: A callback is told of so long before its moment, and while it is late by no more than the other.
 CALLBACK_SOON, CALLBACK_LATE = timedelta(minutes=5), timedelta(hours=1)
+#: What customers say of me is summed up over so long.
+HEARD_SINCE = timedelta(days=90)
 #: A decision is news for so long.
 DECIDED_SINCE = timedelta(minutes=30)
 _DECISIONS = {
@@ -52,7 +75,15 @@ _DECISIONS = {
     kinds.EXTENSION_DECLINED: gettext_lazy("Declined: the time to pay of %(name)s."),
     kinds.SETTLEMENT_APPROVED: gettext_lazy("Agreed to: the settlement of %(name)s."),
     kinds.SETTLEMENT_DECLINED: gettext_lazy("Declined: the settlement of %(name)s."),
+    kinds.FEE_WAIVER_APPROVED: gettext_lazy("Let go: the fee of %(name)s."),
+    kinds.FEE_WAIVER_DECLINED: gettext_lazy("Declined: letting the fee of %(name)s go."),
+    dunning_kinds.RULE_CHANGE_APPROVED: gettext_lazy("Approved: the looser rule %(name)s."),
+    dunning_kinds.RULE_CHANGE_DECLINED: gettext_lazy("Declined: the looser rule %(name)s."),
+    dunning_kinds.PACK_CHOICE_APPROVED: gettext_lazy("Approved: the packs of %(name)s."),
+    dunning_kinds.PACK_CHOICE_DECLINED: gettext_lazy("Declined: the packs of %(name)s."),
 }
+#: What nobody decided on was declined at the close of a day, when who asked may not have been there.
+EXPIRED_SINCE = timedelta(days=1)
 #: What is decided on, as the payload names it.
 _DECIDED_ON: dict[str, type[Plan | Extension | Settlement]] = {
     "plan": Plan,
@@ -104,6 +135,8 @@ def palette(request: DeskRequest) -> JsonResponse:
                 }
                 for account in day.recent_accounts(agent=request.user, as_of=as_of)
             ],
+            "acts": [{"act": "complaint", "words": _("Take a complaint")}],
+            "places": [{"href": reverse("complaints"), "words": _("Complaints")}],
         }
     )
 
@@ -117,15 +150,59 @@ def news(request: DeskRequest) -> JsonResponse:
     """
     at = timezone.now()
     agent = request.user
+    paid_time.seen(agent, at)
     return JsonResponse(
         {
             "callbacks": _callbacks(agent, at),
             "lost": _lost(agent, request.GET.get("item", ""), at),
-            "decided": _decided(agent, at),
+            "decided": [*_decided(agent, at), *_given(agent, at), *_coached(agent)],
             "crisis": _crisis(agent),
             "ringing": _ringing(agent),
+            "messages": _messages(agent, at),
         }
     )
+
+
+def _given(agent: Agent, at: datetime) -> list[dict[str, str]]:
+    """Accounts that a supervisor put into my hands."""
+    since = at - DECIDED_SINCE
+    rows = AccountEvent.objects.filter(
+        kind=kinds.ITEM_HANDED_OVER, on__gte=business_date(at=since), at__gte=since, payload__to=rights.actor(agent)
+    )
+    return [
+        {
+            "id": f"given {event.pk}",
+            "text": _("%(who)s gave you %(account)s.")
+            % {"who": actor(event.actor), "account": event.account.ref if event.account else ""},
+            "href": reverse("account", args=[event.account.ref]) if event.account else reverse("queue"),
+        }
+        for event in rows.select_related("account").order_by("pk")[:10]
+    ]
+
+
+def _coached(agent: Agent) -> list[dict[str, str]]:
+    """What was written to me about my work, until I read it."""
+    return [
+        {
+            "id": f"coached {word.pk}",
+            "text": _("%(who)s wrote to you about your work.") % {"who": word.written_by or "–"},  # noqa: RUF001
+            "href": f"{reverse('day')}#quality",
+        }
+        for word in coaching.unseen(agent).select_related("written_by")[:5]
+    ]
+
+
+def _messages(agent: Agent, at: datetime) -> list[dict[str, str]]:
+    """What a supervisor tells my team, until I saw it; with what says so."""
+    return [
+        {
+            "id": str(message.pk),
+            "text": f"{actor(message.sent_by)}, {timezone.localtime(message.sent_at):%H:%M}: {message.text}",
+            "seen": reverse("saw_message", args=[message.pk]),
+            "offer": _("Seen"),
+        }
+        for message in team_messages.waiting(agent=agent, at=at)
+    ]
 
 
 def _ringing(agent: Agent) -> dict[str, str] | None:
@@ -177,27 +254,29 @@ def _lost(agent: Agent, item_id: str, at: datetime) -> dict[str, str] | None:
 
 
 def _decided(agent: Agent, at: datetime) -> list[dict[str, str]]:
-    """What others decided of what I asked for."""
-    rows = AccountEvent.objects.filter(
-        kind__in=_DECISIONS, on__gte=business_date(at=at - DECIDED_SINCE), at__gte=at - DECIDED_SINCE
-    ).exclude(actor=rights.actor(agent))
-    latest = list(rows.order_by("pk")[:200])
+    """What others decided of what I asked for, or nobody in time."""
+    lately = Q(at__gte=at - DECIDED_SINCE) | Q(payload__expired=True)
+    since = at - EXPIRED_SINCE
+    rows = AccountEvent.objects.filter(lately, kind__in=_DECISIONS, on__gte=business_date(at=since), at__gte=since)
+    rows = rows.exclude(actor=rights.actor(agent)).select_related("account__customer")
+    latest = list(rows.order_by("-pk")[:200])
     told = []
     for name, model in _DECIDED_ON.items():
-        by_ref = {str(row.payload[name]): row for row in latest if name in row.payload}
+        by_ref = {str(row.payload[name]): row for row in reversed(latest) if name in row.payload}
         if not by_ref:
             continue
         mine = model._default_manager.filter(ref__in=by_ref, made_by=rights.actor(agent))
-        for asked in mine.select_related("account__customer"):
-            event = by_ref[asked.ref]
-            told.append(
-                {
-                    "id": f"decided {event.pk}",
-                    "text": _DECISIONS[event.kind] % {"name": asked.account.customer.name},
-                    "href": reverse("account", args=[asked.account.ref]),
-                }
-            )
-    return told
+        told += [_decision(by_ref[asked.ref]) for asked in mine.order_by("pk")]
+    return told + [_decision(row) for row in latest if row.payload.get("asked_by") == rights.actor(agent)]
+
+
+def _decision(event: AccountEvent) -> dict[str, str]:
+    account = event.account
+    if account is not None:
+        name, href = account.customer.name, reverse("account", args=[account.ref])
+    else:
+        name, href = event.payload.get("rule") or event.payload.get("market", ""), reverse("landing")
+    return {"id": f"decided {event.pk}", "text": _DECISIONS[event.kind] % {"name": name}, "href": href}
 
 
 def _crisis(agent: Agent) -> dict[str, str] | None:
@@ -335,8 +414,45 @@ def my_day(request: DeskRequest) -> HttpResponse:
     """My own figures against what is usual for me, and what waits for me."""
     at = timezone.now()
     as_of = business_date(at=at)
-    context: dict[str, Any] = {"at": at, "as_of": as_of, "mine": day.day_of(agent=request.user, as_of=as_of, at=at)}
+    agent = request.user
+    context: dict[str, Any] = {
+        "at": at,
+        "as_of": as_of,
+        "mine": day.day_of(agent=agent, as_of=as_of, at=at),
+        "time": paid_time.day_of(agent, today=calendar_date(at=at), at=at),
+        "heard": satisfaction.own(agent, since=at - HEARD_SINCE),
+        "quality": own_quality(agent),
+        "complained": complaint_desk.about(agent, since=as_of - HEARD_SINCE),
+        "heard_days": HEARD_SINCE.days,
+        "found": findings.own(agent, at=at),
+        **_time_choices(agent, at),
+    }
     return render(request, "agents/day.html", context)
+
+
+def _time_choices(agent: Agent, at: datetime) -> dict[str, Any]:
+    return {"doing": paid_time.doing(agent, at), "whats": Stretch.What.choices}
+
+
+@may(rights.Act.WORK)
+@require_http_methods(["GET", "POST"])
+def paid(request: DeskRequest) -> HttpResponse:
+    """What my paid time is for now: the choice, or what was chosen."""
+    at = timezone.now()
+    if request.method != "POST":
+        return render(request, "agents/_time.html", {**_time_choices(request.user, at), "back": _here(request)})
+    try:
+        paid_time.change(request.user, request.POST.get("what", ""), at)
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+    else:
+        messages.info(request, said(Stretch.What(request.POST["what"]).label) + ".")
+    return redirect(_back(request))
+
+
+def _here(request: DeskRequest) -> str:
+    """The page that asked for a part of itself."""
+    return urlsplit(request.htmx.current_url or "").path or reverse("day")
 
 
 @may(rights.Act.WORK)

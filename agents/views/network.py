@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -37,12 +38,15 @@ LONGEST_WHY = 120
 def network(request: DeskRequest) -> HttpResponse:
     """One of the four lists, and how long each of them is."""
     at = timezone.now()
-    lists = {
+    lists: dict[str, QuerySet[Any]] = {
         "stuck": asking.stuck(at=at),
         "differing": asking.differing(),
         "limited": asking.left_limited(),
         "waiting": asking.waiting(at=at),
     }
+    if not rights.sees_all_teams(request.user):
+        seen = rights.visible_accounts(request.user)
+        lists = {name: rows.filter(account__in=seen) for name, rows in lists.items()}
     shown = request.GET.get("list", "")
     shown = shown if shown in LISTS else "stuck"
     pages = {name: Paginator(rows, ROWS) for name, rows in lists.items()}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db import connection
 from django.db.models import Q, QuerySet
@@ -23,6 +25,7 @@ from accounts.business_day import business_date
 from accounts.position import BUCKETS
 from accounts.refusals import Refused
 from agents import orders, orphans, priority, queue, rights, steering
+from agents.bulk_steering import in_bucket
 from agents.models import Agent, QueueOrder, Team, WorkItem
 from agents.queue_forms import SORTS, WAITS, OrderForm, QueueFilter
 from agents.views.session import DeskRequest, may
@@ -54,7 +57,7 @@ def queue_desk(request: DeskRequest) -> HttpResponse:
     form = QueueFilter(request.GET)
     wanted = form.wanted()
     sort = wanted["sort"] or "score"
-    items = _narrowed(WorkItem.objects.filter(done_at=None), wanted, as_of=as_of, at=at)
+    items = _narrowed(_seen(request.user, WorkItem.objects.filter(done_at=None)), wanted, as_of=as_of, at=at)
     listed = items.select_related("account__customer", "team", "claimed_by", "kept_for").order_by(*SORTS[sort])
     page = Paginator(listed, PAGE).get_page(request.GET.get("page"))
     with connection.cursor() as cursor:
@@ -75,9 +78,13 @@ def queue_desk(request: DeskRequest) -> HttpResponse:
         "query": query.urlencode(),
         "unsorted": unsorted.urlencode(),
         "teams": list(Team.objects.order_by("name")),
-        "people": list(
-            Agent.objects.filter(is_active=True, claims__done_at=None, claims__lease_until__gt=at).distinct()
-        ),
+        "people": [
+            person
+            for person in Agent.objects.filter(
+                is_active=True, claims__done_at=None, claims__lease_until__gt=at
+            ).distinct()
+            if rights.sees_all_teams(request.user) or person.team_id == request.user.team_id
+        ],
         "languages": languages or [],
         "segments": segments or [],
         "products": products or [],
@@ -103,7 +110,7 @@ def _narrowed(items: QuerySet[WorkItem], wanted: dict[str, str], *, as_of: date,
     if wanted["reason"]:
         items = items.filter(reason=wanted["reason"])
     if wanted["bucket"]:
-        items = items.filter(_in_bucket(wanted["bucket"], as_of))
+        items = items.filter(in_bucket(wanted["bucket"], as_of=as_of))
     held = Q(lease_until__gt=at)
     if wanted["held"] == "anybody":
         items = items.filter(held)
@@ -125,16 +132,9 @@ def _narrowed(items: QuerySet[WorkItem], wanted: dict[str, str], *, as_of: date,
     return items
 
 
-def _in_bucket(bucket: str, as_of: date) -> Q:
-    """Accounts whose oldest debt is so old: the bucket's first and last day past due."""
-    place = BUCKETS.index(bucket)
-    if place == 0:
-        return Q(account__oldest_due_on=None) | Q(account__oldest_due_on__gte=as_of)
-    first = (1, 31, 61, 91, 121)[place - 1]
-    in_it = Q(account__oldest_due_on__lte=as_of - timedelta(days=first))
-    return (
-        in_it if place == len(BUCKETS) - 1 else in_it & Q(account__oldest_due_on__gt=as_of - timedelta(days=first + 30))
-    )
+def _seen(user: Agent, items: QuerySet[WorkItem]) -> QuerySet[WorkItem]:
+    """Those of the items whose accounts this supervisor may see."""
+    return items if rights.sees_all_teams(user) else items.filter(account__in=rights.visible_accounts(user))
 
 
 @may(rights.Act.SUPERVISE)
@@ -198,7 +198,7 @@ def _order_page(request: DeskRequest, form: OrderForm, at: datetime, *, status: 
         "form": form,
         "orders": [(row, _weights_in_words(row)) for row in rows],
         "tab": "order",
-        **_previewed(form, at),
+        **_previewed(form, request.user, at),
     }
     return render(request, "agents/queue_desk/order.html", context, status=status)
 
@@ -212,7 +212,7 @@ def _weights_in_words(order: QueueOrder) -> str:
     return ", ".join(weighed) or _("Every part as it comes")
 
 
-def _previewed(form: OrderForm, at: datetime) -> dict[str, Any]:
+def _previewed(form: OrderForm, user: Agent, at: datetime) -> dict[str, Any]:
     """What the form's order would have on top; of a form nobody has sent, as it stands."""
     asked = form
     if not form.is_bound:
@@ -221,6 +221,9 @@ def _previewed(form: OrderForm, at: datetime) -> dict[str, Any]:
         return {"preview": None}
     as_of = business_date(at=at)
     top = orders.preview(team=asked.cleaned_data.get("team"), ordering=asked.ordering(), as_of=as_of, at=at)
+    if not rights.sees_all_teams(user):
+        seen = _visible(user, [row.item.account_id for row in top])
+        top = [row for row in top if row.item.account_id in seen]
     return {
         "preview": [
             (
@@ -239,7 +242,8 @@ def _previewed(form: OrderForm, at: datetime) -> dict[str, Any]:
 @require_safe
 def preview(request: DeskRequest) -> HttpResponse:
     """The top of an order that is being written, live; nothing is written."""
-    return render(request, "agents/queue_desk/_preview.html", _previewed(OrderForm(request.GET), timezone.now()))
+    context = _previewed(OrderForm(request.GET), request.user, timezone.now())
+    return render(request, "agents/queue_desk/_preview.html", context)
 
 
 @may(rights.Act.SUPERVISE)
@@ -250,6 +254,7 @@ def write_order(request: DeskRequest) -> HttpResponse:
     form = OrderForm(request.POST)
     if not form.is_valid():
         return _order_page(request, form, at, status=422)
+    _refuse_across(request.user, form.cleaned_data["team"])
     actor, ordering = rights.actor(request.user), form.ordering()
     try:
         order = orders.write(
@@ -276,7 +281,14 @@ def force_order(request: DeskRequest, pk: int) -> HttpResponse:
     return _forced(request, get_object_or_404(QueueOrder, pk=pk), timezone.now())
 
 
+def _refuse_across(user: Agent, team: Team | None) -> None:
+    """Whoever supervises one team orders that team's queue and no other's."""
+    if not rights.sees_all_teams(user) and (team is None or team.pk != user.team_id):
+        raise PermissionDenied
+
+
 def _forced(request: DeskRequest, order: QueueOrder, at: datetime) -> HttpResponse:
+    _refuse_across(request.user, order.team)
     changed = orders.put_in_force(order_id=order.pk, actor=rights.actor(request.user), at=at)
     messages.success(
         request,
@@ -295,6 +307,7 @@ def _forced(request: DeskRequest, order: QueueOrder, at: datetime) -> HttpRespon
 def end_order(request: DeskRequest, pk: int) -> HttpResponse:
     """Take an order out of force."""
     order = get_object_or_404(QueueOrder, pk=pk)
+    _refuse_across(request.user, order.team)
     orders.end(order_id=order.pk, actor=rights.actor(request.user), at=timezone.now())
     messages.success(request, _("%(name)s is no longer in force.") % {"name": order.name})
     return redirect("queue_orders")
@@ -306,6 +319,10 @@ def orphans_page(request: DeskRequest) -> HttpResponse:
     """Accounts that nobody will come across or can work, by why."""
     at = timezone.now()
     found = orphans.find(as_of=business_date(at=at), at=at)
+    if not rights.sees_all_teams(request.user):
+        seen = _visible(request.user, [row.account_id for row in found.orphans])
+        mine = [row for row in found.orphans if row.account_id in seen]
+        found = orphans.Found(mine, dict(Counter(row.why for row in mine)))
     titles = {
         orphans.Why.UNATTENDED: _("In nobody's queue"),
         orphans.Why.UNWATCHED: _("Held without an end"),
@@ -331,13 +348,19 @@ def orphans_page(request: DeskRequest) -> HttpResponse:
     return render(request, "agents/queue_desk/orphans.html", context)
 
 
+def _visible(user: Agent, account_ids: list[int]) -> set[int]:
+    return set(rights.visible_accounts(user).filter(pk__in=account_ids).values_list("pk", flat=True))
+
+
 @may(rights.Act.SUPERVISE)
 @require_POST
 def give_next_contact(request: DeskRequest) -> HttpResponse:
     """Give one orphan, or all of them, its next contact."""
     at = timezone.now()
     as_of = business_date(at=at)
-    chosen = [int(pk) for pk in request.POST.getlist("account") if pk.isdecimal()]
+    chosen = [int(pk) for pk in request.POST.getlist("account") if pk.isdecimal() and len(pk) < 18]
+    if not rights.sees_all_teams(request.user):
+        chosen = sorted(_visible(request.user, chosen))
     try:
         done, what = orphans.give_next_contact(account_ids=chosen, agent=request.user, as_of=as_of, at=at)
     except Refused as refusal:

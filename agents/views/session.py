@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec, cast
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from django_htmx.middleware import HtmxDetails
 
-from agents import lost_claims, rights
+from agents import lost_claims, paid_time, rights
 from agents.forms import SignInForm
 from agents.models import Agent
 
@@ -40,18 +42,21 @@ class DeskRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
-DeskView = Callable[Concatenate[DeskRequest, P], HttpResponse]
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+DeskView = Callable[Concatenate[DeskRequest, P], HttpResponseBase]
 
 
-def may(act: rights.Act) -> Callable[[DeskView[P]], View[P]]:
-    """Lets in whoever's role allows ``act``; visitors are sent to the login page, everybody else gets 403."""
+def may(act: rights.Act, *, whole_book: bool = False) -> Callable[[DeskView[P]], View[P]]:
+    """Lets in whoever's role allows ``act``; visitors are sent to the login page, everybody else gets 403.
+
+    ``whole_book``: what is shown is of every team, so somebody who is kept to one gets 403 too.
+    """
 
     def decorate(view: DeskView[P]) -> View[P]:
         @login_required
         @wraps(view)
-        def allowed(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            if not rights.may(request.user, act):
+        def allowed(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if not rights.may(request.user, act) or (whole_book and not rights.sees_all_teams(request.user)):
                 raise PermissionDenied
             desk = cast(DeskRequest, request)
             if request.method == "GET" and not desk.htmx:
@@ -73,10 +78,29 @@ def _tell_of_lost_claims(request: DeskRequest) -> None:
         )
 
 
+class SignIn(auth_views.LoginView):
+    """Paid time begins with it, for whoever works here."""
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        answer = super().form_valid(form)
+        if rights.may(self.request.user, rights.Act.WORK):
+            paid_time.seen(cast(Agent, self.request.user), timezone.now())
+        return answer
+
+
+class SignOut(auth_views.LogoutView):
+    """Paid time ends with it."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.user.is_authenticated:
+            paid_time.leave(request.user, timezone.now())
+        return super().post(request, *args, **kwargs)
+
+
 def sign_in(request: HttpRequest) -> HttpResponseBase:
     """The login page; a demo shows its people and their password on it, nothing else ever does."""
     demo = bool(getattr(settings, "DESK_DEMO", False))
-    return auth_views.LoginView.as_view(
+    return SignIn.as_view(
         authentication_form=SignInForm,
         redirect_authenticated_user=True,
         extra_context={

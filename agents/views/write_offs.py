@@ -52,7 +52,7 @@ class _Question:
         return urlencode({name: value for name, value in (asked | changed).items() if value})
 
 
-@may(rights.Act.SUPERVISE)
+@may(rights.Act.SUPERVISE, whole_book=True)
 @require_safe
 def write_offs(request: DeskRequest) -> HttpResponse:
     """What was written off in a period, by everything it can be grouped by, and what would have had to be different."""
@@ -75,7 +75,7 @@ def write_offs(request: DeskRequest) -> HttpResponse:
     return render(request, "agents/write_offs/write_offs.html", context)
 
 
-@may(rights.Act.SUPERVISE)
+@may(rights.Act.SUPERVISE, whole_book=True)
 @require_safe
 def write_offs_file(request: DeskRequest) -> HttpResponse:
     """The accounts of the list as CSV: references and findings, no names."""

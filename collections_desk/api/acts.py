@@ -11,11 +11,24 @@ from rest_framework.response import Response
 
 from accounts import holds
 from accounts.models import Hold
-from agents import calls, card_numbers, disputes, identity, plans, promises, reasons, scripting
+from agents import (
+    calls,
+    card_numbers,
+    complaint_desk,
+    complaints,
+    disputes,
+    identity,
+    plans,
+    promises,
+    reasons,
+    scripting,
+)
 from agents.instalments import MOST, Instalment
-from agents.models import IdentityCheck, Interaction
+from agents.models import Complaint, IdentityCheck, Interaction
+from collections_desk.api import pages
 from collections_desk.api.answers import (
     call_answer,
+    complaint_answer,
     dispute_answer,
     hold_answer,
     note_answer,
@@ -28,12 +41,14 @@ from collections_desk.api.doors import DeskView, given_once
 from collections_desk.api.schema import IDEMPOTENCY_KEY, REFUSALS
 from collections_desk.api.shapes import (
     CallShape,
+    ComplaintShape,
     DisputeShape,
     HoldMade,
     NoteShape,
     PlanShape,
     PromiseShape,
     QuoteShape,
+    list_of,
 )
 from dunning.holding import EVERYTHING
 
@@ -240,6 +255,88 @@ class DisputesView(DeskView):
             at=self.at,
         )
         return Response(dispute_answer(dispute, account=ref, currency=account.currency), status=201)
+
+
+class ComplaintBody(Body):
+    category = OneOf(choices=list(complaints.CATEGORIES))
+    channel = OneOf(choices=list(complaints.CHANNELS), help_text="How it reached us.")
+    text = Text(max_length=complaints.LONGEST_TEXT, help_text="In the customer's words.")
+    about = Text(
+        required=False, allow_null=True, max_length=150, help_text="Login of whom it is about: who talked to them."
+    )
+    interaction_id = Ref(required=False, allow_null=True, help_text="The conversation that it is about.")
+    pauses = YesNo(required=False, default=False, help_text="Contact about the debt waits for the answer.")
+
+
+class ComplaintQuestion(pages.Paged):
+    state = OneOf(choices=Complaint.State.choices, required=False)
+
+
+class ComplaintsView(DeskView):
+    @extend_schema(
+        operation_id="account_complaints",
+        summary="Complaints of an account, the newest first",
+        description="Those that the caller may read: all of them for whoever answers complaints, else their own.",
+        parameters=[ComplaintQuestion],
+        responses={200: list_of(ComplaintShape), **REFUSALS(400, 401, 403, 404)},
+    )
+    def get(self, request: Request, ref: str) -> Response:
+        account, asked = self.account(ref), self.query(ComplaintQuestion)
+        rows = complaint_desk.visible(request.user).filter(account=account)
+        rows = rows.select_related("about", "assigned_to", "repeats")
+        if state := asked.get("state"):
+            rows = rows.filter(state=state)
+        of: dict[str, str] = {"account": ref, "currency": account.currency}
+        return Response(
+            pages.page(
+                request,
+                rows,
+                asked,
+                shown=lambda found: [complaint_answer(row, **of) for row in found],
+                key=lambda row: row.pk,
+                newest_first=True,
+            )
+        )
+
+    @extend_schema(
+        operation_id="account_complain",
+        summary="Take a complaint",
+        description="Its receipt is confirmed to the customer a minute later; nobody has it yet.",
+        parameters=[IDEMPOTENCY_KEY],
+        request=ComplaintBody,
+        responses={201: ComplaintShape, **REFUSALS(400, 401, 403, 404, 409, 422)},
+        examples=[
+            OpenApiExample(
+                "About a call",
+                request_only=True,
+                value={"category": "conduct", "channel": "call", "text": "Nobody let me finish a sentence."},
+            )
+        ],
+    )
+    @given_once
+    def post(self, request: Request, ref: str) -> Response:
+        account = self.account(ref)
+        given = self.body(ComplaintBody)
+        spoke = {person.username: person for person in complaint_desk.spoke_with(account)}
+        about, talk = given.get("about"), given.get("interaction_id")
+        if about and about not in spoke:
+            raise serializers.ValidationError({"about": "Nobody of that login talked to this customer."})
+        interaction = Interaction.objects.filter(account=account, ref=talk).first() if talk else None
+        if talk and interaction is None:
+            raise serializers.ValidationError({"interaction_id": "There was no such conversation."})
+        complaint = complaints.take(
+            account_id=account.pk,
+            channel=given["channel"],
+            category=given["category"],
+            text=given["text"],
+            about=spoke[about] if about else None,
+            interaction_id=interaction.pk if interaction else None,
+            pauses=given["pauses"],
+            actor=self.actor,
+            as_of=self.as_of,
+            at=self.at,
+        )
+        return Response(complaint_answer(complaint, account=ref, currency=account.currency), status=201)
 
 
 class HoldBody(Body):

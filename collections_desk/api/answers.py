@@ -9,7 +9,7 @@ from typing import Any
 
 from accounts.models import AccountEvent, Hold
 from accounts.money import plain, total
-from agents.models import Dispute, DisputeEvidence, Instalment, Interaction, Note, Plan, Promise, WorkItem
+from agents.models import Complaint, Dispute, DisputeEvidence, Instalment, Interaction, Note, Plan, Promise, WorkItem
 from agents.plans import Quote
 from collections_desk.resource import hold_resource, moment
 
@@ -84,6 +84,29 @@ def dispute_answer(dispute: Dispute, *, account: str, currency: str) -> dict[str
         "acknowledge_by": day(dispute.acknowledge_by),
         "acknowledged_on": day(dispute.acknowledged_on),
         "decide_by": day(dispute.decide_by),
+    }
+
+
+def complaint_answer(complaint: Complaint, *, account: str, currency: str) -> dict[str, Any]:
+    return {
+        "complaint_id": complaint.ref,
+        "account_id": account,
+        "state": complaint.state,
+        "category": complaint.category,
+        "channel": complaint.channel,
+        "text": complaint.text,
+        "about": complaint.about.username if complaint.about else None,
+        "received_on": day(complaint.received_on),
+        "acknowledge_by": day(complaint.acknowledge_by),
+        "acknowledged_on": day(complaint.acknowledged_on),
+        "answer_by": day(complaint.answer_by),
+        "closed_on": day(complaint.closed_on),
+        "outcome": complaint.outcome or None,
+        "answer": complaint.answer,
+        "cause": complaint.cause,
+        "redress": plain(complaint.redress, currency) if complaint.redress else None,
+        "repeats": complaint.repeats.ref if complaint.repeats else None,
+        "assigned_to": complaint.assigned_to.username if complaint.assigned_to else None,
     }
 
 

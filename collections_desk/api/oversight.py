@@ -7,16 +7,17 @@ from typing import Any
 
 from django.http import Http404
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import PermissionDenied, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import audit
-from accounts.models import Account, AccountEvent, Seal
-from agents import kpis
+from accounts.models import AccountEvent, Seal
+from agents import audit_search, kpis, rights, scopes, snapshots
 from agents.rights import Act
 from collections_desk.api import pages
 from collections_desk.api.answers import event_answers
-from collections_desk.api.bodies import Body, Day, Ref, Text, WholeInAddress
+from collections_desk.api.bodies import Body, Day, OneOf, Ref, Text, WholeInAddress
 from collections_desk.api.doors import DeskView
 from collections_desk.api.schema import REFUSALS
 from collections_desk.api.shapes import AuditVerdict, Figures, SealedEvent, list_of
@@ -26,6 +27,15 @@ class FiguresQuestion(Body):
     as_of = Day(required=False, help_text="The business date unless given.")
     days = WholeInAddress(required=False, default=30, min_value=1, max_value=kpis.LONGEST_PERIOD)
     currency = Text(required=False, max_length=3, help_text="Needed where the book has several.")
+    scope = Text(
+        required=False, default="all", max_length=140, help_text="`all`, or a part of the book such as `team:North`."
+    )
+    as_recorded = OneOf(
+        choices=("true", "false"),
+        required=False,
+        default="false",
+        help_text="`true`: as recorded at the close of the day; else as known now.",
+    )
 
 
 class FiguresView(DeskView):
@@ -35,24 +45,30 @@ class FiguresView(DeskView):
         operation_id="kpis",
         summary="Receivables and KPIs of the days that end with a date",
         parameters=[FiguresQuestion],
-        responses={200: Figures, **REFUSALS(400, 401, 403)},
+        responses={200: Figures, **REFUSALS(400, 401, 403, 404)},
     )
     def get(self, request: Request) -> Response:
         asked = self.query(FiguresQuestion)
-        return Response(
-            kpis.compute(
-                as_of=asked.get("as_of", self.as_of),
-                days=asked["days"],
-                currency=asked.get("currency"),
-                business_date=self.as_of,
-            )
-        )
+        scope = scopes.named(asked["scope"])
+        if scope is None:
+            raise ValidationError({"scope": "Write all, or a part of the book as team:North."})
+        if not scopes.allowed(request.user).covers(scope):
+            raise PermissionDenied("These figures are not yours to see: name your own team as the scope.")
+        as_of = asked.get("as_of", self.as_of)
+        days, currency = asked["days"], asked.get("currency")
+        if asked["as_recorded"] == "true":
+            return Response(snapshots.as_it_was(as_of=as_of, days=days, currency=currency, scope=scope))
+        return Response(kpis.compute(as_of=as_of, days=days, currency=currency, business_date=self.as_of, scope=scope))
 
 
 class AuditQuestion(pages.Paged):
     account = Ref(required=False, help_text="Events of this account; of all unless given.")
     kind = Text(required=False, max_length=60, help_text="Kinds that begin with this.")
     actor = Text(required=False, max_length=80, help_text="Actors that begin with this.")
+    first = Day(required=False, help_text="Business day from which on.")
+    last = Day(required=False, help_text="Business day up to which.")
+    rule = Text(required=False, max_length=30, help_text="Events that name this rule of a pack.")
+    policy = Text(required=False, max_length=80, help_text="Behind which this version stood: `residential@3`, or any.")
 
 
 class AuditView(DeskView):
@@ -66,12 +82,15 @@ class AuditView(DeskView):
     )
     def get(self, request: Request) -> Response:
         asked = self.query(AuditQuestion)
-        events = AccountEvent.objects.select_related("account")
+        account_id = None
         if ref := asked.get("account"):
-            account = Account.objects.filter(ref=ref).first()
-            if account is None:
+            account_id = rights.visible_accounts(request.user).filter(ref=ref).values_list("pk", flat=True).first()
+            if account_id is None:
                 raise Http404
-            events = events.filter(account=account)
+        narrowed = {name: asked[name] for name in ("first", "last", "rule", "policy") if name in asked}
+        search = audit_search.Search(account_id=account_id, **narrowed)
+        seen = audit_search.seen_by(request.user)
+        events = audit_search.events_of(search, known=audit_search.chain(), seen=seen).select_related("account")
         if kind := asked.get("kind"):
             events = events.filter(kind__startswith=kind)
         if actor := asked.get("actor"):

@@ -9,7 +9,8 @@ from rest_framework import serializers
 from accounts.models import Hold
 from accounts.models.account import AccountStatus, ServiceStatus
 from accounts.position import BUCKETS
-from agents.models import Dispute, Interaction, Plan, Promise, WorkItem
+from agents import complaints
+from agents.models import Complaint, Dispute, Interaction, Plan, Promise, WorkItem
 from collections_desk.api.bodies import Amount, Day, Moment
 
 Shape = serializers.Serializer[Any]
@@ -182,6 +183,27 @@ class DisputeShape(Shape):
     acknowledge_by = _null(Day, help_text="The market's clock: until when receipt is confirmed to the customer.")
     acknowledged_on = _null(Day)
     decide_by = _null(Day, help_text="The market's clock: until when it is decided.")
+
+
+class ComplaintShape(Shape):
+    complaint_id = serializers.CharField()
+    account_id = serializers.CharField()
+    state = serializers.ChoiceField(Complaint.State.choices)
+    category = serializers.ChoiceField(complaints.CATEGORIES)
+    channel = serializers.ChoiceField(complaints.CHANNELS, help_text="How it reached us.")
+    text = serializers.CharField()
+    about = _null(serializers.CharField, help_text="Login of whom it is about, where it is about somebody.")
+    received_on = Day()
+    acknowledge_by = Day(help_text="The market's clock: until when receipt is confirmed to the customer.")
+    acknowledged_on = _null(Day)
+    answer_by = Day(help_text="The market's clock: until when it is answered.")
+    closed_on = _null(Day)
+    outcome = _null(serializers.ChoiceField, choices=Complaint.Outcome.choices)
+    answer = serializers.CharField(help_text="What the customer was told.")
+    cause = serializers.CharField()
+    redress = _null(Amount, help_text="To be credited by billing; the desk books nothing.")
+    repeats = _null(serializers.CharField, help_text="The earlier complaint of the same account and category.")
+    assigned_to = _null(serializers.CharField)
 
 
 class EvidenceShape(Shape):

@@ -59,6 +59,7 @@ urlpatterns = [
     path("accounts/<ref:ref>/calls/", acts.CallsView.as_view(), name="api_calls"),
     path("accounts/<ref:ref>/promises/", acts.PromisesView.as_view(), name="api_promises"),
     path("accounts/<ref:ref>/disputes/", acts.DisputesView.as_view(), name="api_disputes"),
+    path("accounts/<ref:ref>/complaints/", acts.ComplaintsView.as_view(), name="api_complaints"),
     path("accounts/<ref:ref>/holds/", acts.HoldsView.as_view(), name="api_holds"),
     path("accounts/<ref:ref>/notes/", acts.NotesView.as_view(), name="api_notes"),
     path("accounts/<ref:ref>/plans/quote/", acts.QuoteView.as_view(), name="api_plan_quote"),

@@ -24,11 +24,12 @@ from tqdm import tqdm
 from accounts import business_day, settling
 from accounts.importing.landing import import_folder
 from accounts.models import Customer
+from agents import standing
 from agents.models import Agent, Team
 from collections_desk import journey
 from collections_desk.book import BOOK
 from collections_desk.crew import Crew
-from collections_desk.demo import mishaps, rulings, strategy, voices
+from collections_desk.demo import colleagues, judging, mishaps, oversight, reviews, rulings, strategy, voices
 from collections_desk.demo.book import write_book
 from collections_desk.demo.shift import work_the_queue
 from dunning import decide, policy_file, writing
@@ -37,6 +38,8 @@ from dunning import decide, policy_file, writing
 DAYS = 62
 #: The agents' last days at work.
 WORKED_DAYS = 10
+#: The last days whose figures are all kept.
+RECORDED_DAILY = 10
 #: Moments of delivery, UTC: morning in Asia and Europe, morning in America.
 PASSES = (time(9), time(16, 30))
 #: Customers write back a while after a pass.
@@ -149,6 +152,8 @@ def begin(plan: Plan, *, say: Callable[[str], None]) -> None:
     _publish_policies(at=dawn)
     rulings.register_texts(at=dawn)
     strategy.name_the_agency()
+    strategy.set_costs(from_on=plan.first - timedelta(days=365))
+    oversight.set_targets(from_on=plan.first - timedelta(days=30))
     say("Importing it")
     eve = plan.first - timedelta(days=1)
     at = moment(eve, PASSES[0])
@@ -175,7 +180,10 @@ def hurried() -> Iterator[None]:
 def live(day: date, crew: Days, *, last_day: date) -> None:
     """One day as the desk lives it: the run at night, deliveries, the agents' shift, what is decided."""
     agents_work = day > last_day - timedelta(days=WORKED_DAYS)
-    journey.run_day(as_of=day, at=moment(day, time(0, 5)), decisions=crew.decide)
+    keeps_figures = is_recorded(day, last_day=last_day)
+    journey.run_day(as_of=day, at=moment(day, time(0, 5)), decisions=crew.decide, keeps_figures=keeps_figures)
+    if not keeps_figures:
+        standing.record(on=day, business_date=day)
     for leaves in PASSES:
         at = moment(day, leaves)
         if day >= last_day - timedelta(days=1) and leaves == PASSES[-1]:
@@ -194,9 +202,23 @@ def live(day: date, crew: Days, *, last_day: date) -> None:
         voices.work_the_box(as_of=day, at=at)
         voices.ask_what_helps(as_of=day, at=at)
         voices.tell(as_of=day, at=at, last_day=last_day)
+        if agents_work:
+            judging.judge(as_of=day, at=at)
+            reviews.review(as_of=day, at=at, last_day=last_day)
+        judging.hear_and_answer(as_of=day, at=at, last_day=last_day)
+        oversight.oversee(as_of=day, at=at, last_day=last_day)
         strategy.decide(as_of=day, at=at, last_day=last_day)
         rulings.rule(as_of=day, at=at, last_day=last_day)
         journey.react_to_all(as_of=day, at=at)
+
+
+def is_recorded(day: date, *, last_day: date) -> bool:
+    """Whether the day's figures are kept: of the last weeks every day, before that what trends and changes need.
+
+    A close of every day would take as long as everything else that a day does.
+    """
+    ago, is_end_of_month = (last_day - day).days, (day + timedelta(days=1)).day == 1
+    return ago <= RECORDED_DAILY or ago % 7 == 0 or ago in (30, 31, 32) or is_end_of_month
 
 
 def _customers_answer(day: date, crew: Days, *, at: datetime, last_day: date) -> None:
@@ -237,7 +259,7 @@ def _publish_policies(*, at: datetime) -> None:
 
 def make_people(password: str) -> None:
     """The demo's users, with the one password of this demo."""
-    team, _ = Team.objects.get_or_create(name="Retail collections")
+    team, _ = Team.objects.get_or_create(name=colleagues.RETAIL)
     for username, first_name, last_name, *roles in PEOPLE:
         person, _ = Agent.objects.get_or_create(
             username=username,
@@ -253,3 +275,4 @@ def make_people(password: str) -> None:
         if not person.check_password(password):
             person.set_password(password)
             person.save(update_fields=["password"])
+    colleagues.join()

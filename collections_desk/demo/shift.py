@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from accounts.models import Customer
 from accounts.money import quantize
 from accounts.refusals import Refused
-from agents import calls, offering, queue
+from agents import calls, offering, paid_time, queue
 from agents.models import Agent, WorkItem
 from dunning import contact
 from dunning.gate.decision import BLOCK, HOLD
@@ -69,6 +69,7 @@ def _tomorrow(at: datetime, customer: Customer, chance: random.Random) -> dateti
 
 
 def _one_call(agent: Agent, chance: random.Random, *, as_of: date, at: datetime) -> bool:
+    paid_time.seen(agent, at)
     item = offering.next_account(agent=agent, at=at)
     if item is None:
         return False

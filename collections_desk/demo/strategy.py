@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -18,7 +19,7 @@ from accounts.importing.landing import import_folder
 from accounts.models import Service, ServiceStatus
 from accounts.refusals import Refused
 from agents import write_offs
-from agents.models import Agent, WorkItem
+from agents.models import Agent, Cost, WorkItem
 from collections_desk import dry_runs
 from collections_desk.book import BOOK
 from collections_desk.demo.showcase import FIRST_NUMBER, STORIES
@@ -52,6 +53,36 @@ def name_the_agency() -> None:
     Agency.objects.filter(code="northside").update(
         name="Northside Recovery", commission_percent=18, commission_tail_days=30
     )
+
+
+#: What collecting costs by currency: an hour of an agent, a minute of a call, an SMS, a letter, a month of the rest.
+_COSTS = {
+    "USD": ("29.50", "0.012", "0.0085", "0.95", "9800"),
+    "EUR": ("31.00", "0.014", "0.075", "1.10", "7400"),
+    "GBP": ("24.00", "0.011", "0.040", "1.05", "4200"),
+    "INR": ("310.00", "0.35", "0.18", "22.00", "260000"),
+    "AED": ("72.00", "0.09", "0.11", "5.50", "9000"),
+}
+_COST_KINDS = (
+    Cost.Kind.AGENT_HOUR, Cost.Kind.CALL_MINUTE, Cost.Kind.SMS, Cost.Kind.LETTER, Cost.Kind.OVERHEAD_MONTH,
+)  # fmt: skip
+#: The same everywhere: what a message costs that nobody carries.
+_SMALL_COSTS = {Cost.Kind.EMAIL: Decimal("0.001"), Cost.Kind.IN_APP: Decimal(0), Cost.Kind.VOICE: Decimal("0.08")}
+
+
+def set_costs(*, from_on: date) -> None:
+    """What collecting costs from that day on, for the cost of a unit collected."""
+    rows = [
+        Cost(kind=kind, currency=currency, amount=Decimal(amount), from_on=from_on)
+        for currency, amounts in _COSTS.items()
+        for kind, amount in zip(_COST_KINDS, amounts, strict=True)
+    ]
+    rows += [
+        Cost(kind=kind, currency=currency, amount=amount, from_on=from_on)
+        for currency in _COSTS
+        for kind, amount in _SMALL_COSTS.items()
+    ]
+    Cost.objects.bulk_create(rows, ignore_conflicts=True)
 
 
 def decide(*, as_of: date, at: datetime, last_day: date) -> None:

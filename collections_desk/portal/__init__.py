@@ -5,6 +5,7 @@ second_factor   the one question, its tries, and for how long its answer holds
 page            what is shown
 asking          what the customer tells us from there
 reaching        how and when they want to hear from us
+telling         what they say of us: how they were treated, and complaints
 published       how late payment is treated, for whoever asks
 views           the addresses' views
 urls            the addresses

@@ -11,5 +11,7 @@ urlpatterns = [
     path("<str:token>/paid/", views.paid, name="pay_paid"),
     path("<str:token>/help/", views.help_wanted, name="pay_help"),
     path("<str:token>/contact/", views.contact, name="pay_contact"),
+    path("<str:token>/complaint/", views.complaint, name="pay_complaint"),
+    path("<str:token>/feedback/", views.feedback, name="pay_feedback"),
     path("<str:token>/leave/", views.leave, name="pay_leave"),
 ]

@@ -21,7 +21,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.business_day import business_date
 from accounts.models import Account
-from collections_desk.portal import asking, reaching, second_factor
+from agents import complaints, satisfaction
+from collections_desk.portal import asking, reaching, second_factor, telling
 from collections_desk.portal.page import owed
 from collections_desk.portal.second_factor import Factor
 from collections_desk.portal.texts import LANGUAGES, Words, load, words_for
@@ -71,7 +72,9 @@ def customer_page(request: HttpRequest, token: str, account: Account, words: Wor
         return _ask(request, words, factor, problem=words["incomplete"], wrong=True)
     if second_factor.judge(account, factor, answer, at=at):
         second_factor.let_in(request.session, account, at=at)
-        asking.opened(account, as_of=business_date(at=at), at=at)
+        as_of = business_date(at=at)
+        asking.opened(account, as_of=as_of, at=at)
+        satisfaction.ask_about_agreement(account_id=account.pk, as_of=as_of, at=at)
         return _back(request, token)
     if until := second_factor.shut_until(account, at=at):
         return _shut(request, account, words, until)
@@ -132,6 +135,57 @@ def contact(request: HttpRequest, token: str, account: Account, words: Words) ->
 
 @private
 @require_POST
+def complaint(request: HttpRequest, token: str, account: Account, words: Words) -> HttpResponse:
+    """The customer is not content with us."""
+    at = timezone.now()
+    if _may_post(request, account, at):
+        try:
+            telling.complain(account, request.POST.dict(), as_of=business_date(at=at), at=at)
+        except telling.CannotTell as refusal:
+            if refusal.code == "invalid":
+                return _show(request, token, account, words, at=at, problem=words["complaint_problem"], status=422)
+    return _back(request, token, "#complaint")
+
+
+@private
+@require_http_methods(["GET", "HEAD", "POST"])
+def feedback(request: HttpRequest, token: str, account: Account, words: Words) -> HttpResponse:
+    """How the customer was treated: one question, for whoever has the link. It shows nothing of the account."""
+    at = timezone.now()
+    survey = satisfaction.open_for(account, at=at)
+    if survey is None:
+        thanks = satisfaction.answered_lately(account, at=at)
+        return face(request, words, "feedback_done", thanks=thanks, account_address=_address(request, token))
+    problem = ""
+    if request.method == "POST":
+        try:
+            telling.judge(survey, request.POST, account, as_of=business_date(at=at), at=at)
+        except telling.CannotTell:
+            problem = words["feedback_problem"]
+        except satisfaction.CannotAnswer:  # twice at once: the first one stands
+            pass
+        if not problem:
+            lang = f"?lang={words.language}" if request.GET.get("lang") in LANGUAGES else ""
+            response = HttpResponseRedirect(reverse("pay_feedback", args=[token]) + lang)
+            response.status_code = 303
+            return response
+    return face(
+        request,
+        words,
+        "feedback",
+        status=422 if problem else 200,
+        question=words[f"feedback_about_{survey.about}"],
+        scores=[(score, words[f"feedback_score_{score}"]) for score in telling.SCORES],
+        why=[(code, words[f"feedback_why_{code}"]) for code in satisfaction.REASONS],
+        given=request.POST,
+        chosen=request.POST.getlist("reasons"),
+        longest=satisfaction.LONGEST_COMMENT,
+        problem=problem,
+    )
+
+
+@private
+@require_POST
 def leave(request: HttpRequest, token: str, account: Account, words: Words) -> HttpResponse:
     """Forget this browser."""
     if _may_post(request, account, timezone.now()):
@@ -175,13 +229,33 @@ def _shut(request: HttpRequest, account: Account, words: Words, until: datetime)
     return face(request, words, "shut", status=429, text=text)
 
 
-def _show(request: HttpRequest, token: str, account: Account, words: Words, *, at: datetime) -> HttpResponse:
+def _show(
+    request: HttpRequest,
+    token: str,
+    account: Account,
+    words: Words,
+    *,
+    at: datetime,
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
     lang = f"?lang={words.language}" if request.GET.get("lang") in LANGUAGES else ""
+    as_of = business_date(at=at)
     return face(
         request,
         words,
         "owed",
-        owed=owed(account, words, as_of=business_date(at=at), at=at),
+        status=status,
+        owed=owed(account, words, as_of=as_of, at=at),
+        is_asked=satisfaction.open_for(account, at=at) is not None,
+        complaints=telling.told_of(account, words, as_of=as_of),
+        may_complain=telling.may_complain(account),
+        categories=[(code, words[f"complaint_on_{code}"]) for code in complaints.CATEGORIES],
+        given=request.POST,
+        longest=complaints.LONGEST_TEXT,
+        problem=problem,
+        complaint_address=reverse("pay_complaint", args=[token]) + lang,
+        feedback_address=reverse("pay_feedback", args=[token]) + lang,
         reasons=[(code, words[f"help_{code}"]) for code in asking.REASONS],
         ticket=second_factor.ticket(request.session),
         paid_address=reverse("pay_paid", args=[token]) + lang,

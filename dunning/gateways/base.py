@@ -20,6 +20,16 @@ OutcomeState = Literal["accepted", "delivered", "rejected", "unreachable", "conf
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Enclosure:
+    """A file that goes with an e-mail; one with a `content_id` is shown where the HTML says `cid:` and that."""
+
+    name: str
+    media_type: str
+    content: bytes
+    content_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
     """One notice to one customer on one channel, worded and addressed."""
 
@@ -33,6 +43,10 @@ class Message:
     language: str
     attachment: bytes | None = None
     """A PDF: the letter itself on the channel `letter`, an enclosure on `email`."""
+    enclosures: tuple[Enclosure, ...] = ()
+    """Of an e-mail: pictures that its HTML shows, and files beside it."""
+    unsubscribe_url: str = ""
+    """Of an e-mail: one POST to it, without anything else, ends the subscription (RFC 8058)."""
     sheets: int = 0
     """Of a letter: how many sheets of paper; 0 where nobody counted."""
     paper: str = ""

@@ -21,12 +21,13 @@ from email.policy import SMTP as INTERNET
 from email.utils import format_datetime, parseaddr
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from dunning.gateways.base import Message, NotTaken, Outcome, Unclear
+from dunning.gateways.base import Enclosure, Message, NotTaken, Outcome, Unclear
 
 # One address, no list, no display name, nothing that could end a line.
 _ADDRESS = re.compile(r"[^\s<>@,;:\"()\\\x00-\x1f\x7f]+@[^\s<>@,;:\"()\\\x00-\x1f\x7f]+\.?")
 _READY_FOR_CONTENT = 354
 _TOO_BIG = 552
+_LONGEST_LINE = 998  # RFC 5322, 2.1.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,18 +119,29 @@ class SmtpGateway:
         mail["Subject"] = " ".join(message.subject.split())
         mail["Date"] = format_datetime(self._now())
         mail["Message-ID"] = message_id(message.key, self._sender)
-        mail["Content-Language"] = " ".join(message.language.split())
         mail["Auto-Submitted"] = "auto-generated"
         mail["X-Auto-Response-Suppress"] = "OOF, AutoReply"
-        if self._list_unsubscribe:
+        if message.unsubscribe_url:
+            mail["List-Unsubscribe"] = f"<{message.unsubscribe_url}>"
+            mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        elif self._list_unsubscribe:
             mail["List-Unsubscribe"] = f"<{self._list_unsubscribe}>"
         mail.set_content(message.text)
         if message.html is not None:
             mail.add_alternative(message.html, subtype="html")
+            _show(mail, [one for one in message.enclosures if one.content_id])
         if message.attachment:
             name = re.sub(r"[^A-Za-z0-9._-]+", "-", message.ref) or "letter"
             mail.add_attachment(message.attachment, maintype="application", subtype="pdf", filename=f"{name}.pdf")
-        content = mail.as_bytes(policy=INTERNET.clone(utf8=not message.to.isascii()))
+        for one in message.enclosures:
+            if not one.content_id:
+                kind, _, subtype = one.media_type.partition("/")
+                mail.add_attachment(one.content, maintype=kind, subtype=subtype, filename=one.name)
+        # Last: every part that is put around the text takes such headers inside with it.
+        mail["Content-Language"] = " ".join(message.language.split())
+        # A URL has no place to fold at, and folded by force it is read by nobody.
+        longest = _LONGEST_LINE if message.unsubscribe_url else INTERNET.max_line_length
+        content = mail.as_bytes(policy=INTERNET.clone(utf8=not message.to.isascii(), max_line_length=longest))
         return re.sub(rb"(?m)^\.", b"..", content if content.endswith(b"\r\n") else content + b"\r\n")
 
     def _ready_line(self, message: Message, size: int) -> smtplib.SMTP | Outcome:
@@ -245,6 +257,16 @@ class SmtpGateway:
         line, self._line = self._line, None
         if line is not None:
             line.close()
+
+
+def _show(mail: EmailMessage, pictures: list[Enclosure]) -> None:
+    """Puts pictures beside the HTML that shows them, which is the last part so far."""
+    shown = list(mail.iter_parts())[-1]
+    assert isinstance(shown, EmailMessage)
+    for one in pictures:
+        kind, _, subtype = one.media_type.partition("/")
+        cid = f"<{one.content_id}>"
+        shown.add_related(one.content, maintype=kind, subtype=subtype, cid=cid, filename=one.name, disposition="inline")
 
 
 def message_id(key: str, sender: str) -> str:

@@ -1,8 +1,8 @@
-// The dispute desk by keyboard: rows are opened and ticked where the focus is; files that are too large are named at once.
+// The desks of disputes and complaints by keyboard: rows are opened and ticked where the focus is; files that are too large are named at once.
 "use strict";
 
 (() => {
-  const boxes = () => [...document.querySelectorAll('.contested input[name="dispute"]')];
+  const boxes = () => [...document.querySelectorAll('.contested input[type="checkbox"]')];
   const chosen = document.querySelector("#chosen");
 
   function count() {
@@ -14,7 +14,7 @@
   document.addEventListener("keydown", (event) => {
     const row = event.target.matches && event.target.matches(".contested [data-entry]") ? event.target : null;
     if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
-    const box = row.querySelector('input[name="dispute"]');
+    const box = row.querySelector('input[type="checkbox"]');
     if (event.key === "Enter") { row.querySelector("[data-open]").click(); event.preventDefault(); }
     if (event.key === " " && box) { box.checked = !box.checked; count(); event.preventDefault(); }
     // Nothing is ticked: the row that has the focus is meant.
@@ -22,7 +22,7 @@
   }, true);
 
   document.addEventListener("change", (event) => {
-    if (event.target.name === "dispute") count();
+    if (event.target.matches('.contested input[type="checkbox"]')) count();
     if (!event.target.matches("[data-files]")) return;
     const told = event.target.closest(".field").querySelector("[data-too-large]");
     if (!told) return;

@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const { $, $$, account, headers, say, words } = desk;
+  const { $, $$, account, drop, headers, say, words } = desk;
   const EVERY = 15000, LONGEST = 240000;
   const source = document.body.dataset.news;
   if (!source) return;
@@ -31,6 +31,12 @@
     }
     for (const one of news.callbacks) tell(one, "info");
     for (const one of news.decided) tell(one, "info");
+    // A word from a supervisor stays, on every page, until somebody says that they saw it.
+    for (const one of news.messages) {
+      if ($(`[data-message="${one.id}"]`)) continue;
+      const saw = (toast) => fetch(one.seen, { method: "POST", headers: headers() }).then(() => drop(toast));
+      say(one.text, "info", [one.offer, saw]).dataset.message = one.id;
+    }
   }
 
   // The header and the timeline anew, without moving what somebody reads or where the focus is.

@@ -8,7 +8,7 @@
   if (!box) return;
   const field = $("input", box), list = $("#palette-list"), told = $("[role=status]", box);
   const MOST = 90, FRESH = 60000;
-  let here = [], known = { outcomes: [], recent: [] }, knownAt = 0, found = [], shown = [], chosen = 0, asked = 0, came = null, unreachable = false;
+  let here = [], known = { outcomes: [], recent: [], acts: [], places: [] }, knownAt = 0, found = [], shown = [], chosen = 0, asked = 0, came = null, unreachable = false;
 
   // What an element does, in words: its own for the palette, else its name without keys and counts.
   function wordsOf(element) {
@@ -88,8 +88,13 @@
     })) : [];
     const recent = known.recent.filter((one) => !account() || one.hint !== account().dataset.ref)
       .map((one) => ({ ...one, group: words("recent"), run: () => location.assign(one.href) }));
+    // Pages, and acts on an account, that have no button everywhere.
+    const acts = (account() ? known.acts : []).map((one) => ({
+      words: one.words, group: words("page"), run: () => location.assign(`/accounts/${encodeURIComponent(account().dataset.ref)}/${one.act}/`),
+    }));
+    const places = known.places.map((one) => ({ ...one, group: words("goto"), run: () => location.assign(one.href) }));
     const by = (rank) => here.filter((one) => one.rank === rank);
-    return [...by(0), ...outcomes, ...recent, ...by(2), ...by(4), ...by(5), ...found];
+    return [...by(0), ...acts, ...outcomes, ...recent, ...by(2), ...by(4), ...places, ...by(5), ...found];
   }
 
   function logAs(code) {

@@ -122,13 +122,110 @@ def test_an_inserted_event_is_named(db: None, how: str) -> None:
     assert (problem.event_id, problem.kind) == (forged, "inserted")
 
 
-def test_two_events_that_changed_places_are_named(ids: list[int]) -> None:
-    one, other = ids[1], ids[4]
-    for source, target in ((one, -1), (other, one), (-1, other)):
-        rewrite("UPDATE accounts_accountevent SET id = %s WHERE id = %s", target, source)
+def test_an_event_dated_back_into_a_sealed_day_is_named(ids: list[int]) -> None:
+    """A key between two sealed ones is free after a roll-back; here the owner makes room."""
+    rewrite("UPDATE accounts_accountevent SET id = id + 1000 WHERE id > %s", ids[8])
+    rewrite(
+        """INSERT INTO accounts_accountevent (id, account_id, kind, actor, at, "on", reason, policy, payload)
+        SELECT %s, account_id, 'dunning.notice.delivered', actor, at - interval '30 days', "on" - 30, reason, policy,
+               payload FROM accounts_accountevent WHERE id = %s""",
+        ids[0] - 1,
+        ids[0],
+    )
     problem = audit.verify().first_problem
     assert problem is not None
-    assert (problem.event_id, problem.kind) == (one, "changed")
+    assert (problem.event_id, problem.kind) == (ids[0] - 1, "inserted")
+
+
+@pytest.mark.parametrize("places", [(0, 1), (1, 4), (2, 8)])
+def test_two_events_that_changed_places_are_named_both(ids: list[int], places: tuple[int, int]) -> None:
+    """Under one seal, and under two."""
+    one, other = (ids[place] for place in places)
+    rewrite("UPDATE accounts_accountevent SET reason = 'other' WHERE id = %s", other)
+    resealed()
+    for source, target in ((one, -1), (other, one), (-1, other)):
+        rewrite("UPDATE accounts_accountevent SET id = %s WHERE id = %s", target, source)
+    assert audit.verify().first_problem == audit.Problem(
+        one, "reordered", f"what stands here was sealed as event {other}"
+    )
+
+
+def resealed() -> None:
+    """All of it anew, as the owner of the database could."""
+    rewrite("DELETE FROM accounts_seal")
+    audit.seal(at=moment())
+
+
+def test_events_behind_the_last_seal_are_counted(ids: list[int]) -> None:
+    assert audit.verify().unsealed == 0
+    write(make_account(), 2)
+    assert (audit.verify().unsealed, audit.verify().events) == (2, 9)
+
+
+def test_it_says_how_far_it_is(ids: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "STRETCH", 2)
+    told: list[tuple[int, int, int]] = []
+
+    audit.verify(say=lambda *where: told.append(where))
+
+    assert told == [(6, 2, 4), (9, 3, 4)]
+
+
+@pytest.mark.parametrize("stretch", [1, 2, 20])
+@pytest.mark.parametrize("place", [0, 4, 8])
+def test_the_first_of_several_problems_is_named_however_the_work_is_cut(
+    ids: list[int], monkeypatch: pytest.MonkeyPatch, stretch: int, place: int
+) -> None:
+    monkeypatch.setattr(audit, "STRETCH", stretch)
+    rewrite("UPDATE accounts_accountevent SET actor = 'agent:other' WHERE id >= %s", ids[place])
+
+    problem = audit.verify().first_problem
+
+    assert problem is not None
+    assert (problem.event_id, problem.kind) == (ids[place], "changed")
+
+
+def test_a_seal_whose_end_was_moved_reads_no_further_than_it_is_long(ids: list[int]) -> None:
+    rewrite("UPDATE accounts_seal SET last_event_id = %s WHERE last_event_id = %s", 2**62, ids[8])
+    problem = audit.verify().first_problem
+    assert problem is not None
+    assert (problem.event_id, problem.kind) == (ids[6], "broken_chain")
+
+
+def test_how_an_event_stands_is_told_one_by_one(ids: list[int]) -> None:
+    (fresh,) = write(None)
+    rewrite("UPDATE accounts_accountevent SET actor = 'agent:other' WHERE id = %s", ids[4])
+    seals = list(Seal.objects.order_by("pk").values_list("pk", flat=True))
+
+    standing = audit.standing([ids[0], ids[4], ids[8], fresh])
+
+    assert {pk: (found.seal, found.as_sealed) for pk, found in standing.items()} == {
+        ids[0]: (seals[0], True),
+        ids[4]: (seals[1], False),
+        ids[8]: (seals[2], True),
+        fresh: (None, False),
+    }
+    assert audit.seals_of([ids[0], ids[8], fresh]) == {ids[0]: seals[0], ids[8]: seals[2]}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("tampered", [None, 3, 40, 59])
+def test_several_workers_find_what_one_finds(monkeypatch: pytest.MonkeyPatch, tampered: int | None) -> None:
+    monkeypatch.setattr(audit, "BATCH", 5)
+    monkeypatch.setattr(audit, "STRETCH", 2)
+    written = write(make_account(), 60)
+    audit.seal(at=moment())
+    if tampered is not None:
+        with transaction.atomic():
+            rewrite("DELETE FROM accounts_accountevent WHERE id = %s", written[tampered])
+
+    alone, together = audit.verify(), audit.verify(workers=3)
+
+    assert alone == together
+    if tampered is None:
+        assert together == audit.Verdict(60, 12, None)
+    else:
+        assert together.first_problem == audit.Problem(written[tampered], "removed", "a sealed event is gone")
 
 
 @pytest.mark.parametrize("place", [0, 1])

@@ -10,7 +10,8 @@ from django.test.utils import setup_databases, teardown_databases
 
 #: What migrations put there stays; everything else goes.
 _KEPT = {
-    "agents_disposition", "agents_disputeclock", "auth_group", "auth_group_permissions", "auth_permission",
+    "agents_complaintclock", "agents_criterion", "agents_disposition", "agents_disputeclock", "agents_samplingrule",
+    "agents_scorecard", "agents_wordcheck", "auth_group", "auth_group_permissions", "auth_permission",
     "django_content_type", "dunning_holdrule", "dunning_segment",
 }  # fmt: skip
 

@@ -28,6 +28,7 @@ LONG = "Roaming charges of a ferry that never left the harbour and whose mast ca
 def ready(page: Any) -> None:
     """Until the page listens to keys."""
     page.wait_for_function("document.readyState === 'complete' && typeof desk === 'object'")
+    page.wait_for_load_state("networkidle")
 
 
 def contested(name: str, amount: str = "30.00", *, on: int = 0, reason: str = "roaming", **columns: Any) -> Dispute:

@@ -196,6 +196,36 @@ def test_a_payment_that_bounced_in_time_does_not_count() -> None:
     assert (promise.status, promise.paid) == ("broken", 0)
 
 
+def test_one_found_broken_is_kept_after_all_by_money_that_is_dated_in_time() -> None:
+    account, in_part, too_late = owing("100.00"), owing("100.00"), owing("100.00")
+    for each in (account, in_part, too_late):
+        make(each)
+        assert review(each, FRIDAY + timedelta(days=4)).status == "broken"
+    make_payment(account, "60.00", on=FRIDAY + timedelta(days=2))
+    make_payment(in_part, "20.00", on=FRIDAY)
+    make_payment(too_late, "100.00", on=FRIDAY + timedelta(days=4))
+    later = FRIDAY + timedelta(days=9)
+
+    kept = review(account, later)
+    assert (kept.status, kept.paid, kept.settled_on) == ("kept", 60, FRIDAY + timedelta(days=2))
+    assert (review(in_part, later).status, in_part.promises.get().paid) == ("part_kept", 20)
+    assert review(too_late, later).status == "broken"
+    assert kinds_of(account, "agents.promise") == [kinds.PROMISE_MADE, kinds.PROMISE_BROKEN, kinds.PROMISE_KEPT]
+    for each in (account, in_part, too_late):
+        assert promises.review(account_ids=[each.pk], as_of=later, at=moment(later)) == 0
+
+
+def test_one_whose_money_went_back_after_its_day_stays_broken() -> None:
+    account = owing("100.00")
+    make(account)
+    payment = make_payment(account, "60.00", on=FRIDAY)
+    assert review(account, FRIDAY + timedelta(days=1)).status == "kept"
+    make_payment(account, "60.00", on=FRIDAY + timedelta(days=8), reverses=payment)
+
+    for days in (8, 9, 20):
+        assert review(account, FRIDAY + timedelta(days=days)).status == "broken"
+
+
 def test_reviewing_again_finds_nothing() -> None:
     account = owing("100.00")
     make(account)

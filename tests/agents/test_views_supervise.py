@@ -16,12 +16,12 @@ from accounts.models.account import AccountStatus
 from agents import instalments, plans, rights, write_offs
 from agents.models import Agent, Plan, WorkItem
 from dunning import kinds
-from tests.factories import make_account, make_agent, make_item, make_payment, owing
+from tests.factories import make_account, make_agent, make_item, make_payment, make_team, owing
 
 pytestmark = pytest.mark.django_db
 
-#: Session, person, roles, business date, ten of figures, plans that wait, rejected rows, three of the network.
-QUERIES_OF_FIGURES = 20
+#: Session, person, roles, business date, ten of figures, plans that wait, rejected rows, complaints, the network.
+QUERIES_OF_FIGURES = 21
 
 PAGES = ("/supervise/", "/supervise/rejected/", "/supervise/approvals/")
 
@@ -57,6 +57,19 @@ def test_supervisors_and_admins_get_in_and_agents_do_not(address: str) -> None:
     assert signed_in(make_agent()).get(address).status_code == 403
     assert signed_in(make_agent("supervisor")).get(address).status_code == 200
     assert signed_in(make_agent("admin")).get(address).status_code == 200
+
+
+def test_what_is_of_the_whole_book_is_not_for_who_supervises_one_team() -> None:
+    client = signed_in(make_agent("supervisor", all_teams=False, team=make_team()))
+    row = rejected()
+
+    for address in ("/supervise/rejected/", "/supervise/write-offs/", "/supervise/write-offs/accounts.csv"):
+        assert client.get(address).status_code == 403
+    assert client.post("/supervise/rejected/again/").status_code == 403
+    assert client.post(f"/supervise/rejected/{row.pk}/set-aside/").status_code == 403
+    shown = client.get("/supervise/").content.decode()
+    assert "/supervise/rejected/" not in shown
+    assert "/supervise/write-offs/" not in shown
 
 
 def test_agents_may_not_do_what_supervisors_do_either() -> None:
@@ -217,7 +230,7 @@ def test_a_plan_beyond_an_agents_authority_is_decided_here(decision: str, status
     client = signed_in(make_agent("supervisor"))
     shown = client.get("/supervise/approvals/").content.decode()
 
-    client.post(f"/supervise/plans/{plan.ref}/decide/", {"decision": decision})
+    client.post(f"/supervise/plans/{plan.ref}/decide/", {"decision": decision, "reason": "they said so"})
 
     assert plan.account.ref in shown
     assert "€160.00" in shown
@@ -227,7 +240,7 @@ def test_a_plan_beyond_an_agents_authority_is_decided_here(decision: str, status
 def test_nobody_approves_a_plan_twice() -> None:
     plan = nine_instalments(late_account(), make_agent())
     client = signed_in(make_agent("supervisor"))
-    client.post(f"/supervise/plans/{plan.ref}/decide/", {"decision": "decline"})
+    client.post(f"/supervise/plans/{plan.ref}/decide/", {"decision": "decline", "reason": "too long"})
 
     page = client.post(f"/supervise/plans/{plan.ref}/decide/", {"decision": "approve"}, follow=True)
 

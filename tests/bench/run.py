@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from django.db import connection
 
-from tests.bench import bills, book, claims, day, floors, pages, release, scratch, tried, words
+from tests.bench import bills, book, claims, day, figures, floors, pages, release, scratch, trail, tried, words
 from tests.bench.part import Line, say, table
 
 
@@ -22,14 +22,14 @@ def main(arguments: Sequence[str]) -> None:
 
 def measured(accounts: int, *, only: str = "") -> list[Line]:
     """The lines of one size; ``only``: of that part alone."""
-    return list(_pages(accounts) if only == "pages" else _measure(accounts))
+    return list(_ALONE[only](accounts) if only else _measure(accounts))
 
 
 def _asked(arguments: Sequence[str]) -> tuple[list[int], str]:
     parser = argparse.ArgumentParser(prog="make bench", description="How fast the desk is, beside its floors.")
     parser.add_argument("--accounts", type=int, nargs="+", default=[10_000, 100_000], metavar="N")
     parser.add_argument("--million", action="store_true", help="1,000,000 accounts too")
-    parser.add_argument("--only", choices=["pages"], default="", help="this part alone")
+    parser.add_argument("--only", choices=[*_ALONE], default="", help="this part alone")
     found = parser.parse_args(arguments)
     return sorted({*found.accounts, *([1_000_000] if found.million else [])}), found.only
 
@@ -41,6 +41,20 @@ def _pages(accounts: int) -> Iterator[Line]:
         book.add_accounts()
         book.add_money_and_history()
         yield from pages.measure(accounts)
+
+
+def _supervision(accounts: int) -> Iterator[Line]:
+    say(f"{accounts:,} accounts: making the book")
+    with scratch.migrated():
+        floors.make_tables(accounts)
+        book.add_accounts()
+        book.add_money_and_history()
+        yield from figures.measure(accounts)
+        yield from trail.measure(accounts)
+
+
+#: Parts that can be measured alone.
+_ALONE = {"pages": _pages, "supervision": _supervision}
 
 
 def _measure(accounts: int) -> Iterator[Line]:
@@ -60,6 +74,9 @@ def _measure(accounts: int) -> Iterator[Line]:
         with scratch.copy_of(name, "pages"):
             yield from pages.measure(accounts)
             say("  pages made")
+        with scratch.copy_of(name, "supervision"):
+            yield from figures.measure(accounts)
+            yield from trail.measure(accounts)
         yield from day.measure(accounts, name)
         yield from tried.measure(accounts, name)
     yield from words.measure(accounts)

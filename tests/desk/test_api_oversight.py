@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import connection
 
-from accounts import audit
+from accounts import audit, events
+from agents.models import Agent
 from tests.desk.machines import caller
-from tests.factories import moment, owing
+from tests.factories import TODAY, make_item, make_team, moment, owing
 
 pytestmark = pytest.mark.django_db
 
@@ -60,3 +63,37 @@ def test_a_changed_event_is_found() -> None:
         cursor.execute("SET LOCAL session_replication_role = DEFAULT")
     verdict = client.get("/api/v1/audit/verify/").data
     assert (verdict["ok"], verdict["first_problem"]["kind"]) == (False, "changed")
+
+
+def test_the_history_is_narrowed_to_days_rules_and_versions() -> None:
+    account = owing()
+    for on, rule in ((TODAY, "UK-CONT-01"), (TODAY - timedelta(days=9), "UK-CONT-02")):
+        events.record(
+            account_id=account.pk, kind="dunning.contact.refused", actor="agent:nadia", at=moment(on), on=on,
+            policy="residential@3", payload={"rules": [rule]},
+        )  # fmt: skip
+    client = caller("supervisor")
+
+    def found(query: str) -> list[str]:
+        answer = client.get(f"/api/v1/audit/?kind=dunning.&{query}").data
+        return [event["payload"]["rules"][0] for event in answer["results"]]
+
+    assert found("rule=UK-CONT-01") == ["UK-CONT-01"]
+    assert found(f"first={TODAY}") == ["UK-CONT-01"]
+    assert found(f"last={TODAY - timedelta(days=1)}") == ["UK-CONT-02"]
+    assert found("policy=residential@3") == found("policy=residential") == ["UK-CONT-01", "UK-CONT-02"]
+    assert found("policy=residential@2") == []
+    assert client.get("/api/v1/audit/?first=nonsense").status_code == 400
+
+
+def test_who_is_kept_to_a_team_gets_its_accounts_alone() -> None:
+    ours, theirs, account, other = make_team(), make_team(), owing(), owing()
+    make_item(account, team=ours)
+    make_item(other, team=theirs)
+    client = caller("supervisor")
+    assert {event["account_id"] for event in client.get("/api/v1/audit/").data["results"]} >= {account.ref, other.ref}
+
+    Agent.objects.filter(groups__name="supervisor").update(team=ours, all_teams=False)
+
+    assert {event["account_id"] for event in client.get("/api/v1/audit/").data["results"]} == {account.ref}
+    assert client.get(f"/api/v1/audit/?account={other.ref}").status_code == 404

@@ -21,6 +21,12 @@ PARTS = (
     "the whole day on 2 (ledger)",
     "dry run of a day (ledger)",
     "dry run of 30 days (ledger)",
+    "figures: first build",
+    "page: figures",
+    "page: accounts behind one",
+    "trail: sealed",
+    "trail: proven on 1",
+    "trail: proven on 2",
     "contact gate",
     "words: sms",
     "words: email",
@@ -39,7 +45,7 @@ def test_measures_every_part_beside_its_floor():
     assert run.returncode == 0, run.stderr
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in run.stdout.splitlines() if "|" in line]
     named = {row[0]: dict(zip(rows[0], row, strict=True)) for row in rows[2:]}
-    beside = [part for part in PARTS if "(ledger)" in part or part.startswith(("import", "claim"))]
+    beside = [part for part in PARTS if "(ledger)" in part or part.startswith(("import", "claim", "figures", "trail"))]
     assert set(PARTS) <= named.keys()
     assert all(float(row["seconds"]) >= 0 and row["accounts"] == "200" for row in named.values())
     assert all(float(named[part]["times floor"]) > 0 for part in beside)

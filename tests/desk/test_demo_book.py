@@ -16,8 +16,8 @@ import yaml
 
 from accounts import wishes
 from accounts.models import Consent, ContactPreference, Representative, UnreachableAddress, Vulnerability
-from agents import calls
-from agents.models import Agent
+from agents import approvals, calls, complaint_desk
+from agents.models import Agent, Complaint, Delegation, KpiTarget, Snapshot, TeamMessage
 from collections_desk.demo import loading, rulings, voices
 from collections_desk.demo.book import write_book
 from dunning import decide, deliver, understanding
@@ -598,6 +598,22 @@ def test_the_last_days_fill_every_page_through_the_operations_behind_it(tmp_path
     # In which markets depends on the day: their packs want other warnings, and no limit leaves on a closed day.
     assert len(set(limited.values_list("account__customer__country", flat=True))) >= 2
     assert set(Agent.objects.get(username="agent2").groups.values_list("name", flat=True)) == {"agent", "specialist"}
+
+    supervisor = Agent.objects.get(username="supervisor")
+    at = loading.moment(last_day, time(20))
+    waiting = {item.kind for item in approvals.inbox(supervisor, at=at, as_of=last_day, facts=False)}
+    assert waiting >= {"plan", "settlement", "extension", "rule_change", "pack_choice"}
+    assert set(Delegation.objects.filter(ended_at=None).values_list("to__username", flat=True)) == {
+        "supervisor",
+        "ines",
+    }
+    assert TeamMessage.objects.filter(until__gt=at).exists()
+    assert complaint_desk.late_in_all(as_of=last_day) == 0, "of a demo that ran longer some are"
+    assert Complaint.objects.exclude(state="closed").exists()
+    assert Complaint.objects.filter(state="closed").exists()
+    kept = Snapshot.objects.filter(dimension="all", days=30, currency="USD").order_by("as_of")
+    assert list(kept.values_list("as_of", flat=True))[-3:] == [last_day - timedelta(days=ago) for ago in (2, 1, 0)]
+    assert KpiTarget.objects.filter(team__name="Retail collections").exists()
 
     before = InboundMessage.objects.count(), NoticeText.objects.count(), PackChange.objects.count()
     assert voices.write_back(as_of=last_day, at=loading.moment(last_day, time(20)), last_day=last_day) == 0

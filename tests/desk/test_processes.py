@@ -51,7 +51,7 @@ def served(var, port, **settings):
     process.said = log.read_text
     try:
         assert running.eventually(
-            lambda: "The desk is on" in log.read_text() or process.poll() is not None, seconds=120
+            lambda: "The desk is on" in log.read_text() or process.poll() is not None, seconds=300
         )
         assert process.poll() is None, log.read_text()
         yield process

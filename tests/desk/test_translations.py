@@ -27,6 +27,7 @@ _CALLS: dict[str, object] = {
     "pgettext_lazy": ((1, "c"), 2),
     "npgettext": ((1, "c"), 2, 3),
     "_": None,
+    "_now": None,
 }
 _PLACES = re.compile(r"%\((\w+)\)[sd]")
 

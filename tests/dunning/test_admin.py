@@ -13,7 +13,21 @@ from django.utils.html import escape
 
 from accounts import holds
 from accounts.models import AccountEvent, Fee, JournalEntry, RejectedRow, Seal, UnreachableAddress
-from agents.models import Agent, CallEffect, Dispute, Interaction, Plan, Promise, QueueOrder, ScriptText
+from agents.models import (
+    Agent,
+    CallEffect,
+    Complaint,
+    Cost,
+    Dispute,
+    Interaction,
+    KpiTarget,
+    Plan,
+    Promise,
+    QueueOrder,
+    ScriptText,
+    Stretch,
+    Survey,
+)
 from dunning import notice_texts, rule_packs, writing
 from dunning.models import (
     Agency,
@@ -693,6 +707,14 @@ def book() -> None:
         ref="I1", account=account, agent=person, direction="outbound", disposition="busy", at=moment()
     )
     Dispute.objects.create(ref="D1", account=account, amount=5, opened_on=TODAY, opened_by="x")
+    Complaint.objects.create(
+        ref="CM1", account=account, received_on=TODAY, channel="call", category="conduct", about=person,
+        acknowledge_by=TODAY, answer_by=TODAY, taken_by="x",
+    )  # fmt: skip
+    Survey.objects.create(account=account, about="call", agent=person, asked_at=moment())
+    Cost.objects.create(kind="sms", currency="EUR", amount="0.05", from_on=TODAY)
+    Stretch.objects.create(agent=person, begun_at=moment(), seen_at=moment())
+    KpiTarget.objects.create(kpi="kept_rate", aim="at_least", value=80, from_on=TODAY, set_by="x")
     rule_packs.keep_versions([rule_packs.in_force().packs["GLB"]], at=moment())
     rule_packs.choose(market="GB", packs=["GLB", *rule_packs.packs_of("GB")], reason="", actor="x", at=moment())
     rule_packs.change(pack="US-FED", rule="US-FREQ-01", parameter="most", value=5, reason="", actor="x", at=moment())

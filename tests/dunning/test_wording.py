@@ -34,7 +34,7 @@ TEMPLATES = (
     "upcoming", "reminder", "suspension-warning", "final-notice", "placement-notice", "promise-confirmation",
     "plan-confirmation", "restored", "general", "paid-thanks", "call-back", "dispute-received", "hardship-help", "help",
     "extension-confirmation", "settlement-offer", "settlement-paid", "plan-broken", "dispute-upheld",
-    "dispute-rejected",
+    "dispute-rejected", "complaint-received", "complaint-answered",
 )  # fmt: skip
 BARE_TEMPLATES = ("stop-confirmation",)
 TONED = (

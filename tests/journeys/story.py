@@ -148,7 +148,7 @@ class Story:
 
     def run(self, day: date | None = None) -> journey.DayReport:
         self.today = day or self.today
-        return journey.run_day(as_of=self.today, at=at(self.today, 2))
+        return journey.run_day(as_of=self.today, at=at(self.today, 2), keeps_figures=False)
 
     def deliver(self, *, hour: int = 12, road: Any = None) -> None:
         """Two passes: what the first one causes leaves on the same day."""

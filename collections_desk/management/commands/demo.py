@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand
 
 from accounts import business_day
 from collections_desk import clock, processes
+from collections_desk.demo.colleagues import at_work
 from collections_desk.demo.loading import PEOPLE, Plan, hurried, load, make_people
 
 
@@ -48,6 +49,7 @@ class Command(BaseCommand):
                 f"password: {plan.password}",
                 f"Ready after {time.monotonic() - started:.0f} seconds.",
             ]
-            processes.run(host=host, port=port, lines=lines)
+            with at_work(clock.business_now):
+                processes.run(host=host, port=port, lines=lines)
         except processes.PortTaken as problem:
             processes.refuse(problem)

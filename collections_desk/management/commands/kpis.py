@@ -11,29 +11,29 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.business_day import business_date
-from agents import kpis
+from agents import kpis, snapshots
 
 
 class Command(BaseCommand):
-    help = "Prints the receivables and KPIs as of a day, from what is known today."
+    help = "Prints the receivables and KPIs as of a day: from what is known today, or as they were recorded on it."
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--as-of", type=date.fromisoformat, required=True, metavar="DATE")
         parser.add_argument("--days", type=int, default=30, help="length of the period (default %(default)s)")
         parser.add_argument("--currency", help="needed where the book has several")
-        parser.add_argument("--as-recorded", action="store_true", help="as the figures stood on that day")
+        parser.add_argument("--as-recorded", action="store_true", help="as they were recorded at the close of that day")
         parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
     def handle(
         self, *args: object, as_of: date, days: int, currency: str | None, as_recorded: bool, json: bool, **_: object
     ) -> None:
-        if as_recorded:
-            raise CommandError(f"No snapshot of {as_of} is kept.", returncode=2)
         try:
-            figures = kpis.compute(
-                as_of=as_of, days=days, currency=currency, business_date=business_date(at=timezone.now())
-            )
-        except kpis.CannotCompute as refusal:
+            if as_recorded:
+                figures = snapshots.as_it_was(as_of=as_of, days=days, currency=currency)
+            else:
+                today = business_date(at=timezone.now())
+                figures = kpis.compute(as_of=as_of, days=days, currency=currency, business_date=today)
+        except (kpis.CannotCompute, snapshots.NotKept) as refusal:
             raise CommandError(str(refusal), returncode=2) from refusal
         self.stdout.write(as_json(figures) if json else as_text(figures))
 

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         try:
             if options["dry_run"]:
                 with transaction.atomic():
-                    report = journey.run_day(as_of=options["as_of"], at=at)
+                    report = journey.run_day(as_of=options["as_of"], at=at, keeps_figures=False)
                     transaction.set_rollback(True)
             else:
                 report = journey.run_day(as_of=options["as_of"], at=at)
