@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F, Max, Min, Q, QuerySet
+from django.db.models import Case, Count, F, Max, Min, Q, QuerySet, Value, When
 
 from accounts import events
 from accounts.models import AccountEvent, Seal, Vulnerability
@@ -38,6 +38,8 @@ STRETCH = 10_000
 SHOWN_FOR = timedelta(days=30)
 MOST_SHOWN, MOST_COUNTED = 5, 100
 RIGHT, WRONG = Finding.Verdict.RIGHT, Finding.Verdict.WRONG
+#: How much a finding matters, as a number: severities are words, and do not sort by themselves.
+WEIGHT = Case(*(When(severity=code, then=Value(at)) for at, code in enumerate(Severity.values)))
 _WRITTEN = (kinds.CALL_LOGGED, kinds.CONTACT_RECORDED, kinds.NOTE_ADDED)
 
 

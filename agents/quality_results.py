@@ -330,13 +330,12 @@ def texts(user: Any, *, since: datetime) -> list[Texts]:
 
 
 def _counted(rows: QuerySet[Finding], name: str) -> list[Found]:
-    weight = Case(*(When(severity=code, then=Value(at)) for at, code in enumerate(Severity.values)))
     counted: Iterable[dict[str, Any]] = (
         rows.order_by()
         .values(name)
         .annotate(
             n=Count("pk"),
-            worst=Max(weight),
+            worst=Max(findings.WEIGHT),
             right=Count("pk", filter=Q(verdict=Finding.Verdict.RIGHT)),
             wrong=Count("pk", filter=Q(verdict=Finding.Verdict.WRONG)),
         )

@@ -110,19 +110,6 @@ def catch_up(*, before: date, say: Say = _silently) -> int:
         say("facts dated back", done, max(total, done))
 
 
-def restate(*, account_ids: Collection[int], since: date) -> int:
-    """Write the rows of those accounts anew, for every day since then that is kept; how many days.
-
-    A day that was not recorded stays without rows.
-    """
-    days = kept_days(since=since)
-    keys = sorted(set(account_ids))
-    with transaction.atomic():
-        for chunk in _chunks(keys):
-            _write_anew(dict.fromkeys(chunk, since), days)
-    return len(days)
-
-
 def kept_days(*, since: date, before: date | None = None) -> list[date]:
     """The days from then on, up to one, of which it is kept where accounts stood. One query."""
     days = StandingDay.objects.filter(on__gte=since)

@@ -24,7 +24,7 @@ from accounts import events
 from accounts.business_day import business_date
 from accounts.models import Account
 from accounts.refusals import Refused
-from agents import calibration, quality_forms, reviewing, rights, scripting, timeline
+from agents import calibration, findings, quality_forms, reviewing, rights, scripting, timeline
 from agents.models import Agent, Disposition, Finding, IdentityCheck, Interaction, Review, Subject, Survey
 from agents.quality_forms import CoachingForm, ReviewFilter
 from agents.reviewing import Work
@@ -236,7 +236,7 @@ def _piece(review: Review, *, as_of: date) -> dict[str, Any]:
         "notice": notice,
         "moment": moment,
         "outcome": what_of(review, outcomes),
-        "findings": list(Finding.objects.filter(**{column: review.piece_id}).order_by("-severity", "pk")),
+        "findings": list(Finding.objects.filter(**{column: review.piece_id}).order_by(findings.WEIGHT.desc(), "pk")),
         "around": [],
     }
     if call is not None:

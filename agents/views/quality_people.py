@@ -33,7 +33,7 @@ def teams(request: DeskRequest) -> HttpResponse:
     """How much of each team's work was reviewed, what it came to, and what checks found."""
     as_of = business_date(at=timezone.now())
     wanted = request.GET.get("days", "")
-    days = int(wanted) if wanted.isdecimal() and int(wanted) in PERIODS else USUAL
+    days = next((days for days in PERIODS if str(days) == wanted), USUAL)
     since = quality_results.moment(as_of - timedelta(days=days - 1))
     people = reviewing.people(request.user)
     context: dict[str, Any] = {

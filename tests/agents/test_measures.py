@@ -615,19 +615,6 @@ class TestStanding:
         assert parts_of("cure_sustained_60") == ("100.0000", "1", "1")
         assert parts_of("cure_sustained_90") == (None, None, None)
 
-    def test_late_facts_write_the_days_anew_that_were_kept(self) -> None:
-        account, other = a_late_account("100"), a_late_account("50")
-        for days in (0, 5, 10):
-            standing.record(on=days_ago(days), business_date=date(2026, 12, 31))
-        factories.make_payment(account, "100", days_ago(7))
-        assert standing.restate(account_ids=[account.pk], since=days_ago(7)) == 2
-        assert set(Standing.objects.values_list("account", "on")) == {
-            (account.pk, days_ago(10)), (other.pk, days_ago(10)), (other.pk, days_ago(5)), (other.pk, TODAY),
-        }  # fmt: skip
-        Payment.objects.all().delete()
-        standing.restate(account_ids=[account.pk], since=days_ago(7))
-        assert Standing.objects.filter(account=account).count() == 3
-
 
 # Scope by scope -------------------------------------------------------------------------------------------------------
 

@@ -148,6 +148,28 @@ def test_the_work_stands_beside_its_card_and_that_somebody_read_it_is_kept() -> 
     assert (read.actor, read.payload) == (f"agent:{boss.username}", {"page": "quality", "review": review.pk})
 
 
+def test_what_checks_found_stands_there_the_worst_first() -> None:
+    review = talked(make_agent())
+    call = review.interaction
+    assert call is not None
+    for severity in ("warn", "note", "breach"):
+        Finding.objects.create(
+            interaction=call, account=call.account, check_code=f"a-{severity}", severity=severity,
+            found_at=timezone.now(),
+        )  # fmt: skip
+
+    found = signed_in(make_agent("supervisor")).get(page(review)).context["findings"]
+
+    assert [one.severity for one in found] == ["breach", "warn", "note"]
+
+
+@pytest.mark.parametrize("days", ["91", "12", "", "x", "9" * 5_000])
+def test_a_length_that_is_not_offered_is_the_usual_one(days: str) -> None:
+    shown = signed_in(make_agent("supervisor")).get("/supervise/quality/teams/", {"days": days}).context["days"]
+
+    assert shown == (91 if days == "91" else 28)
+
+
 @pytest.mark.parametrize("subject", ["note", "notice"])
 def test_a_note_or_a_text_is_judged_too(subject: str) -> None:
     nadia = make_agent()
