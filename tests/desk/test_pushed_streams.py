@@ -75,9 +75,9 @@ def test_pages_are_served_beside_all_streams_and_those_end_when_the_desk_is_told
         begun = time.monotonic()
         desk.send_signal(signal.SIGTERM)
         for answer in taken:
+            # Raises IncompleteRead where the process was killed instead of ending what it had begun.
             answer.read()
         assert time.monotonic() - begun < ON_A_BUSY_MACHINE
         # The worker may take its time; what is pushed must not.
         assert desk.wait(timeout=30) == 0
-        assert "refused to gracefully stop" not in desk.said()
         assert running.processes_of(var) == {}
