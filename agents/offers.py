@@ -275,7 +275,8 @@ def _recommended(offers: Mapping[str, Offer], known: _Known) -> tuple[str, str]:
         wanted.append((PLAN, text))
     if known.days_past_due > 60 or len(known.bills) > 2:
         wanted.append((PLAN, _("It has been open for long: parts can be kept.")))
-    wanted.append((PROMISE, _("No promise was broken: a day to pay costs nothing.")))
+    if not known.broken:
+        wanted.append((PROMISE, _("No promise was broken: a day to pay costs nothing.")))
     wanted += [(code, _("What harms least of what is possible.")) for code in offers]
     return next(((code, why) for code, why in wanted if offers[code].is_possible), ("", ""))
 

@@ -44,15 +44,6 @@ TITLES = {
 #: What may be suggested for somebody who needs care, or is in hardship.
 GENTLE = frozenset({SPECIALIST, HARDSHIP, DISPUTE, WAIT, EXTENSION, INSTALMENTS})
 
-#: Why a suggestion is declined.
-DECLINED = {
-    "asked_otherwise": "The customer asked for something else",
-    "done_already": "Done already",
-    "too_much": "More than they can pay",
-    "not_now": "Not the moment",
-    "disagree": "I see it otherwise",
-}
-
 # What effects are counted under.
 CURE, MESSAGE, PLAN, ALL = "cure", "message", "plan", "all"
 #: A band with few tries is worth so many tries of the first guess.
@@ -142,8 +133,6 @@ class Facts:
     #: With an agency already, or given up.
     is_placed: bool = False
     has_case: bool = True
-    next_step: str = ""
-    next_step_on: date | None = None
     #: What may be let go of alone, in percent.
     may_let_go: Decimal = Decimal(0)
     effects: Mapping[tuple[str, str], Share] = field(default_factory=dict)
@@ -533,14 +522,9 @@ def _parts(facts: Facts) -> list[instalments.Instalment] | None:
 
 
 def _wait(facts: Facts, amount: Decimal, rate: float, why: str, *, until: date | None = None) -> Candidate:
-    days = 7 if until is None else max(1, (until - facts.as_of).days)
-    until = until or facts.as_of + timedelta(days=days)
-    return Candidate(
-        WAIT,
-        f"Look again on {_day(until)}.",
-        (_worth("wait", why, amount * _d(rate)),),
-        {"until": until},
-    )
+    # What has passed its day is not over before the day's run has said so.
+    again = max(until, facts.as_of + timedelta(days=1)) if until else facts.as_of + timedelta(days=7)
+    return Candidate(WAIT, f"Look again on {_day(again)}.", (_worth("wait", why, amount * _d(rate)),), {"until": again})
 
 
 def _plainly(action: str, says: str, name: str) -> Candidate:

@@ -29,7 +29,6 @@ from agents.suggesting import Candidate, Facts
 from agents.undertakings import RUNNING_EXTENSIONS, RUNNING_SETTLEMENTS
 from dunning import best_moment, contact, understanding
 from dunning.best_moment import Count
-from dunning.cases import Outlook
 from dunning.gate.decision import Decision
 from dunning.models import InboundMessage
 
@@ -104,7 +103,6 @@ class Read:
     lists: Mapping[str, Sequence[Any]]
     gate: contact.Gate
     call: Decision
-    outlook: Outlook
     phones: int
     verified: bool
     zone: ZoneInfo | None
@@ -124,7 +122,6 @@ def facts_from(read: Read) -> Facts:
     kept = sum(row.status == Promise.Status.KEPT for row in promises)
     broken = sum(row.status == Promise.Status.BROKEN for row in promises)
     promise = next((row for row in promises if row.status == Promise.Status.OPEN), None)
-    talks: Sequence[Interaction] = read.lists["talks"]
     bucket = bucket_of(days)
     best = _best_hour(read, here)
     needs = frozenset(care.severity for care in known.care)
@@ -157,7 +154,7 @@ def facts_from(read: Read) -> Facts:
         rate_now=_rate_at(read, here.hour) if best else 0.0,
         best_why=best.why if best else "",
         hour_now=here.hour,
-        unanswered=_unanswered(talks),
+        unanswered=_unanswered(_calls(read)),
         promises_kept=kept,
         promises_broken=broken,
         promise=(promise.amount - promise.paid, promise.due_on) if promise else None,
@@ -173,8 +170,6 @@ def facts_from(read: Read) -> Facts:
         decide_by=min((row.decide_by for row in contested if row.decide_by), default=None),
         is_placed=account.status == AccountStatus.AGENCY,
         has_case=fact.case is not None,
-        next_step=read.outlook.next_step_code or "",
-        next_step_on=read.outlook.next_step_on,
         may_let_go=_may_let_go(read, days),
         effects=act_effects.shares(read.lists["act_effects"]),
         costs=costs_in(account.currency),
@@ -191,7 +186,7 @@ def costs_in(currency: str) -> dict[str, Decimal]:
 
 def _chance(read: Read, bucket: str, kept: int, broken: int) -> chances.Chance | None:
     counted = chances.counted({row.band: Effect(row.calls, row.helped) for row in read.lists["call_effects"]})
-    reached = any(row.right_party for row in read.lists["talks"])
+    reached = any(row.right_party for row in _calls(read))
     return chances.chance(CallFacts(bucket, reached, kept, broken, counted))
 
 
@@ -216,10 +211,15 @@ def contact_hours() -> range:
     return range(9, 20)
 
 
-def _unanswered(talks: Sequence[Interaction]) -> int:
+def _calls(read: Read) -> list[Interaction]:
+    """The latest calls, the newest first; what was undone was none."""
+    return [row for row in read.lists["talks"] if row.kind == Interaction.Kind.CALL and row.undone_at is None]
+
+
+def _unanswered(calls: Sequence[Interaction]) -> int:
     """Calls in a row, the newest first, in which nobody was reached."""
     count = 0
-    for row in talks:
+    for row in calls:
         if row.right_party or row.direction == Interaction.Direction.INBOUND:
             break
         count += 1

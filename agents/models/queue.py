@@ -159,7 +159,7 @@ class Suggestion(models.Model):
     made_at = models.DateTimeField()
     answer = models.CharField(max_length=10, choices=Answer, blank=True, default=Answer.NONE)
     answered_at = models.DateTimeField(null=True, blank=True)
-    #: A code of ``agents.suggesting.DECLINED``, where the agent said why.
+    #: A code of ``agents.suggestions.DECLINED``, where the agent said why.
     declined_because = models.CharField(max_length=20, blank=True, default="", db_default="")
 
     class Meta:

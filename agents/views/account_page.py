@@ -240,7 +240,7 @@ def picture(
         account, desk.agent, lists, requires=decision.requires, stage=outlook.stage, as_of=as_of, at=at
     )
     read = suggestions.Read(
-        account, desk.agent, lists, gate, decision, outlook, len(numbers), talk_zone["verified"], zone, as_of, at
+        account, desk.agent, lists, gate, decision, len(numbers), talk_zone["verified"], zone, as_of, at
     )
     return {
         "account": account,

@@ -139,6 +139,11 @@ def test_what_is_agreed_or_forbidden_is_left_alone(standing: dict[str, object], 
     assert said in only.reasons[0].text
 
 
+def test_what_has_passed_its_day_and_is_not_judged_yet_is_looked_at_tomorrow() -> None:
+    late = suggesting.suggest(replace(USUAL, promise=(Decimal(50), TODAY - timedelta(days=2))))
+    assert late.terms == {"until": TODAY + timedelta(days=1)}
+
+
 def test_somebody_in_danger_comes_before_everything() -> None:
     assert acts(replace(USUAL, crisis=True, promise=(Decimal(1), TODAY), untouchable="Bankruptcy")) == [SPECIALIST]
 

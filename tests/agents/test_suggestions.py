@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from accounts.models import Account, Vulnerability
 from agents import act_effects, kinds, suggesting, suggestions
-from agents.models import ActEffect, Agent, IdentityCheck, LiveCall, Plan, Promise, Suggestion, WorkItem
+from agents.models import ActEffect, Agent, IdentityCheck, Interaction, LiveCall, Plan, Promise, Suggestion, WorkItem
 from dunning.models import Notice
+from tests.agents.judged import talk
 from tests.factories import (
     TODAY,
     kinds_of,
@@ -85,6 +86,24 @@ def test_another_visit_is_another_suggestion(desk: Client, account: Account) -> 
     WorkItem.objects.update(claimed_by=None, claimed_at=None, lease_until=None)
     opened(desk, account)
     assert Suggestion.objects.count() == 2
+
+
+def test_what_was_undone_or_only_written_is_no_call_that_nobody_answered(
+    desk: Client, account: Account, nadia: Agent
+) -> None:
+    made = [
+        talk(nadia, account, disposition="no_answer", right_party=False, at=moment(TODAY - timedelta(days=back)))
+        for back in (1, 2, 3, 4)
+    ]
+    opened(desk, account)
+    assert "4 calls in a row were not answered" in only(suggesting.LETTER).reasons[1]["text"]
+
+    made[0].undone_at = moment()
+    made[0].save(update_fields=["undone_at"])
+    made[1].kind = Interaction.Kind.SMS
+    made[1].save(update_fields=["kind"])
+    assert "calls in a row" not in opened(desk, account)
+    assert Suggestion.objects.latest("pk").action != suggesting.LETTER
 
 
 def test_nothing_is_suggested_to_who_only_reads(desk: Client, account: Account) -> None:
