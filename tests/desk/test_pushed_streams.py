@@ -18,7 +18,7 @@ __all__ = ["port", "var"]
 #: Two processes serve the web.
 PROCESSES = 2
 #: Far less than a stream lasts, and enough for a machine that does much else.
-ON_A_BUSY_MACHINE = 6
+ON_A_BUSY_MACHINE = 20
 SIGN_IN = """
 from django.contrib.auth.models import Group
 from django.test import Client

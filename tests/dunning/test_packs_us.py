@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import UTC, datetime, time, timedelta
 from itertools import product
-from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,8 @@ from dunning.gate.zones import Place
 AMERICAN = ("US-FED", "US-TEL", "US-MA", "US-NYC", "US-CA", "US-FL", "US-TX", "US-WA")
 NEW_YORK = ZoneInfo("America/New_York")
 NOON = datetime(2026, 11, 24, 12, tzinfo=NEW_YORK)
+#: Functions called for one decision, and where a lawful moment is looked for as far as it is looked for.
+DECIDED, SEARCHED = 4_000, 90_000
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,22 @@ def somebody(at: datetime, **known: Any) -> Facts:
     )
     facts = Facts(at=at, place=Place(country="US", region="NY"), jurisdictions=frozenset({"US"}), consents=agreed)
     return replace(facts, **known)
+
+
+@contextmanager
+def calls_counted() -> Iterator[Callable[[], int]]:
+    """How many functions of Python were called inside: unlike seconds the same on every machine."""
+    count = 0
+
+    def note(_frame: object, event: str, _what: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    sys.setprofile(note)
+    try:
+        yield lambda: count
+    finally:
+        sys.setprofile(None)
 
 
 def called(at: datetime, *, times: int, hours: int) -> tuple[Contact, ...]:
@@ -80,21 +99,20 @@ def test_the_moment_that_is_named_is_lawful_and_none_that_was_tried_before_it_is
 
 def test_somebody_whose_hours_never_meet_is_not_searched_for_ever(packs: list[Pack]) -> None:
     never = (Preference(kind="time", wanted=True, opens=time(22), closes=time(23)),)
-    began = perf_counter()
-    decision = decide(Action(type="sms", automated=True), somebody(NOON, preferences=never), packs)
+    with calls_counted() as count:
+        decision = decide(Action(type="sms", automated=True), somebody(NOON, preferences=never), packs)
     assert (decision.outcome, decision.next_allowed_at) == ("BLOCK", None)
-    assert perf_counter() - began < 1
+    assert count() < SEARCHED
 
 
-def test_a_decision_by_all_american_packs_takes_a_few_milliseconds(packs: list[Pack]) -> None:
+def test_a_decision_by_all_american_packs_takes_few_steps(packs: list[Pack]) -> None:
     laws = frozenset({"US", "US-NY", "US-NYC", "US-MA"})
     facts = somebody(NOON, jurisdictions=laws, contacts=called(NOON, times=40, hours=5))
     action = Action(type="sms", automated=True, text="A reminder. Reply STOP to opt out.", language="en")
     decide(action, facts, packs)
-    began = perf_counter()
-    for _ in range(100):
+    with calls_counted() as count:
         decide(action, facts, packs)
-    assert (perf_counter() - began) / 100 < 0.05
+    assert count() < DECIDED
 
 
 def test_a_rule_that_cannot_count_stops_machines_and_warns_people(packs: list[Pack]) -> None:
