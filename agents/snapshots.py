@@ -13,13 +13,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 
+from accounts import bulk
 from accounts.position import BUCKETS
 from accounts.refusals import Refused
 from agents import kpis, standing
@@ -35,6 +38,10 @@ TREND_DAYS = 90
 STANDINGS_KEPT_DAYS = 190
 
 _BATCH = 100
+_COLUMNS = (
+    "as_of", "days", "currency", "dimension", "member", "recorded_at", "restated", "receivables", "kpis", "pictures",
+)  # fmt: skip
+_as_json = partial(json.dumps, cls=DjangoJSONEncoder)
 #: One writer at a time: two would stop at each other's rows.
 _LOCK = 7301041
 
@@ -106,21 +113,17 @@ def _write(*, as_of: date, at: datetime, business_date: date, windows: Sequence[
             Snapshot.objects.filter(as_of=as_of, days__in=lengths, restated=False).delete()
         found = iter(kpis.every_scope(as_of=as_of, windows=lengths, business_date=business_date, at=at, say=say))
         while batch := list(islice(found, _BATCH)):
-            Snapshot.objects.bulk_create(
-                Snapshot(
-                    as_of=as_of,
-                    days=row.days,
-                    currency=row.currency,
-                    dimension=row.scope.dimension,
-                    member=row.scope.member,
-                    recorded_at=at,
-                    restated=restated,
-                    receivables=row.receivables,
-                    kpis=row.kpis,
-                    pictures=row.pictures,
-                )
-                for row in batch
-            )
+            bulk.copy_in(
+                "agents_snapshot",
+                _COLUMNS,
+                (
+                    (
+                        as_of, row.days, row.currency, row.scope.dimension, row.scope.member, at, restated,
+                        _as_json(row.receivables), _as_json(row.kpis), _as_json(row.pictures),
+                    )
+                    for row in batch
+                ),
+            )  # fmt: skip
             written += len(batch)
     return written
 
