@@ -124,7 +124,7 @@ def test_a_recorded_scope_gets_its_own_figures_and_one_that_is_not_recorded_none
 
     assert "Team: North" in text
     assert "€70.00" in text
-    assert "500" not in text
+    assert "500.00" not in text
     with pytest.raises(NothingRecorded):
         mail_of(ordered(person, scope=Scope("team", "South")))
 

@@ -300,7 +300,7 @@ class Shift:
             expect(self.page.locator("#outcome [name=callback_at]")).to_have_value(f"{tomorrow.isoformat()}T13:30")
         if outcome.asks_reason:
             hands.reach("#id_nonpayment_reason")
-            hands.type("Lost")
+            hands.press("L")
             expect(self.page.locator("#id_nonpayment_reason")).to_have_value("job_lost")
 
     def day(self, selector: str, on: date) -> None:
