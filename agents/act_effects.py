@@ -28,7 +28,7 @@ _CURE = """
     SELECT '{CURE}', b.name, count(*), count(*) FILTER (WHERE c.close_reason = 'paid'
                AND c.closed_on <= c.opened_on + b.starts + %(within)s
                AND NOT EXISTS (SELECT 1 FROM agents_interaction i
-                                WHERE i.account_id = c.account_id AND i.right_party
+                                WHERE i.account_id = c.account_id AND i.right_party AND i.undone_at IS NULL
                                   AND i.at >= (c.opened_on + b.starts)::timestamp AT TIME ZONE %(zone)s
                                   AND i.at < (c.closed_on + 1)::timestamp AT TIME ZONE %(zone)s))
       FROM dunning_case c

@@ -42,7 +42,8 @@ _COUNT = f"""
     ), known AS (
         SELECT {_BUCKET} AS bucket,
                EXISTS (SELECT 1 FROM agents_interaction r
-                        WHERE r.account_id = c.account_id AND r.right_party AND r.at < c.at) AS reached,
+                        WHERE r.account_id = c.account_id AND r.right_party AND r.undone_at IS NULL
+                          AND r.at < c.at) AS reached,
                coalesce(promised.kept, 0) AS kept, coalesce(promised.broken, 0) AS broken,
                EXISTS (SELECT 1 FROM agents_promise p
                         WHERE p.account_id = c.account_id AND p.status <> 'cancelled'

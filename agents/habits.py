@@ -11,6 +11,7 @@ _CALLS = """
     SELECT a.customer_id, 'call' AS channel, i.at, i.right_party AS answered
       FROM agents_interaction i JOIN accounts_account a ON a.id = i.account_id
      WHERE i.at > %(after)s AND i.at <= %(until)s AND i.kind = 'call' AND i.direction = 'outbound'
+       AND i.undone_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM agents_disposition d WHERE d.code = i.disposition AND NOT d.rang)
        AND a.customer_id %% %(of)s = %(number)s
 """

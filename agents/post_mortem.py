@@ -449,7 +449,7 @@ _DUE = """
 """
 _TALKS = """
     SELECT e.n, count(*), (min(i.at) AT TIME ZONE %(zone)s)::date, (max(i.at) AT TIME ZONE %(zone)s)::date
-      FROM e JOIN agents_interaction i ON i.account_id = e.account_id AND i.right_party
+      FROM e JOIN agents_interaction i ON i.account_id = e.account_id AND i.right_party AND i.undone_at IS NULL
        AND i.at >= e.starts::timestamp AT TIME ZONE %(zone)s AND i.at < (e.ends + 1)::timestamp AT TIME ZONE %(zone)s
      GROUP BY e.n
 """

@@ -70,7 +70,8 @@ _FACTS = """
            CASE WHEN w.pinned_until IS NULL OR w.pinned_until >= %(as_of)s THEN w.pinned_by ELSE '' END,
            w.pinned_because, w.pin_points, a.opened_on, brings.fee,
            EXISTS (SELECT 1 FROM agents_interaction r
-                    WHERE r.account_id = w.account_id AND r.right_party AND r.at <= %(at)s) AS reached,
+                    WHERE r.account_id = w.account_id AND r.right_party AND r.undone_at IS NULL
+                      AND r.at <= %(at)s) AS reached,
            EXISTS (SELECT 1 FROM accounts_vulnerability v
                     WHERE v.customer_id = a.customer_id AND v.noted_on <= %(as_of)s
                       AND (v.ended_on IS NULL OR v.ended_on > %(as_of)s)) AS vulnerable,

@@ -110,11 +110,9 @@ def catch_up(*, before: date, say: Say = _silently) -> int:
         say("facts dated back", done, max(total, done))
 
 
-def kept_days(*, since: date, before: date | None = None) -> list[date]:
-    """The days from then on, up to one, of which it is kept where accounts stood. One query."""
-    days = StandingDay.objects.filter(on__gte=since)
-    if before is not None:
-        days = days.filter(on__lt=before)
+def kept_days(*, since: date, before: date) -> list[date]:
+    """The days from then on and before that one of which it is kept where accounts stood. One query."""
+    days = StandingDay.objects.filter(on__gte=since, on__lt=before)
     return list(days.order_by("on").values_list("on", flat=True))
 
 

@@ -186,7 +186,7 @@ def costs_in(currency: str) -> dict[str, Decimal]:
 
 def _chance(read: Read, bucket: str, kept: int, broken: int) -> chances.Chance | None:
     counted = chances.counted({row.band: Effect(row.calls, row.helped) for row in read.lists["call_effects"]})
-    reached = any(row.right_party for row in _calls(read))
+    reached = any(row.right_party and row.undone_at is None for row in read.lists["talks"])
     return chances.chance(CallFacts(bucket, reached, kept, broken, counted))
 
 

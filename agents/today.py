@@ -327,7 +327,9 @@ def _queue_now(at: datetime, team: Team | None) -> QueueNow:
 def _agents_today(at: datetime, team: Team | None) -> list[AgentDay]:
     today = Period(calendar_date(at=at), 1)
     done = WorkItem.objects.filter(today.covers_moment("done_at"), done_by__isnull=False)
-    called = Interaction.objects.filter(today.covers_moment("at"), agent__isnull=False, kind=Interaction.Kind.CALL)
+    called = Interaction.objects.filter(
+        today.covers_moment("at"), agent__isnull=False, kind=Interaction.Kind.CALL, undone_at=None
+    )
     if team is not None:
         done, called = done.filter(done_by__team=team), called.filter(agent__team=team)
     items = dict(
@@ -346,7 +348,7 @@ def _calls_by_disposition(at: datetime, team: Team | None) -> list[DispositionCo
     """Dispositions with a call in seven days, most used first."""
     day = calendar_date(at=at)
     today, week = Period(day, 1), Period(day, 7)
-    calls = Interaction.objects.filter(week.covers_moment("at"), kind=Interaction.Kind.CALL)
+    calls = Interaction.objects.filter(week.covers_moment("at"), kind=Interaction.Kind.CALL, undone_at=None)
     if team is not None:
         calls = calls.filter(agent__team=team)
     label = Disposition.objects.filter(code=OuterRef("disposition")).values("label")[:1]

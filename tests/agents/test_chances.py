@@ -151,6 +151,15 @@ class TestCounting:
             "120+|reached|broken": 1,
         }
 
+    def test_who_was_reached_in_a_call_that_was_undone_was_not_reached(self) -> None:
+        account = owing("50.00")
+        called(account, 20, right_party=True, undone_at=moment() - timedelta(days=20))
+        called(account, 15)
+
+        call_effects.count(as_of=TODAY)
+
+        assert [(row.band.split("|")[1], row.calls) for row in CallEffect.objects.all()] == [("new", 1)]
+
     def test_what_was_paid_before_the_call_makes_the_debt_younger(self) -> None:
         account = owing("50.00", "60.00")  # due on 15 October and 15 November
         make_payment(account, "50.00", TODAY - timedelta(days=100))  # 30 November

@@ -13,9 +13,10 @@ from django.utils import timezone
 from accounts import audit, events
 from accounts.models import Account, Payment, RejectedRow
 from accounts.models.account import AccountStatus
-from agents import instalments, plans, rights, write_offs
+from agents import instalments, plans, rights, today, write_offs
 from agents.models import Agent, Plan, WorkItem
 from dunning import kinds
+from tests.agents.judged import talk
 from tests.factories import make_account, make_agent, make_item, make_payment, make_team, owing
 
 pytestmark = pytest.mark.django_db
@@ -50,6 +51,17 @@ def rejected(**columns: Any) -> RejectedRow:
             **columns,
         }
     )
+
+
+def test_a_call_that_was_undone_is_not_of_the_day() -> None:
+    nadia, at = make_agent(), timezone.now()
+    talk(nadia, late_account(), at=at)
+    talk(nadia, late_account(), at=at, undone_at=at)
+
+    day = today.desk(as_of=at.date(), at=at)
+
+    assert [(one.calls, one.right_party) for one in day.agents] == [(1, 1)]
+    assert [(one.code, one.today, one.week) for one in day.calls] == [("rpc_refused", 1, 1)]
 
 
 @pytest.mark.parametrize("address", PAGES)
